@@ -1,0 +1,128 @@
+"""Answers to everything that went wrong: problem documents, Rasa bodies or pages, chosen by the path."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from accounts import problems
+from accounts.actor import API, RASA_X
+from accounts.authentication import door
+from accounts.problems import Problem
+from environments import RASA_X_VERSION
+
+logger = logging.getLogger(__name__)
+
+
+def rasa_body(problem: Problem) -> dict[str, Any]:
+    """The error body of a Rasa server (rasa-facts, section 4), which clients of Rasa X know."""
+    body: dict[str, Any] = {
+        "version": RASA_X_VERSION,
+        "status": "failure",
+        "message": problem.detail,
+        "reason": problem.reason,
+        "details": {"type": f"/problems/{problem.code}", **problem.data},
+        "help": None,
+        "code": problem.status,
+    }
+    if problem.errors:
+        body["details"]["errors"] = problem.errors
+    if problem.status == 401:
+        body |= {"exception": "Unauthorized", "reasons": [problem.detail]}
+    return body
+
+
+def api_response(problem: Problem, request: HttpRequest) -> HttpResponse:
+    """The problem in the shape of the family that `request` belongs to."""
+    if door(request) == RASA_X:
+        response: HttpResponse = JsonResponse(rasa_body(problem), status=problem.status)
+    else:
+        document = problem.document(request.path)
+        response = JsonResponse(document, status=problem.status, content_type="application/problem+json")
+    for name, value in problem.headers.items():
+        response.headers[name] = value
+    return response
+
+
+def _field_errors(detail: Any) -> dict[str, list[str]]:
+    if isinstance(detail, list):
+        return {"": [str(item) for item in detail]}
+    flat: dict[str, list[str]] = {}
+    for field, value in detail.items():
+        flat[field] = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+    return flat
+
+
+def as_problem(error: Exception) -> Problem | None:
+    """The problem that an exception of Django or DRF stands for; None for a bug."""
+    match error:
+        case Problem():
+            return error
+        case Http404():
+            return problems.NotFound("There is nothing at this address.")
+        case exceptions.ValidationError():
+            errors = _field_errors(error.detail)
+            sentences = "; ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items())
+            return problems.InvalidFields(f"{sentences}", errors=errors)
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            return problems.Unauthorized()
+        case PermissionDenied() | exceptions.PermissionDenied():
+            return problems.CsrfFailed("The request was refused. Reload the page and try again.")
+        case exceptions.MethodNotAllowed():
+            return problems.MethodNotAllowed(str(error.detail))
+        case exceptions.UnsupportedMediaType():
+            return problems.UnsupportedMediaType(str(error.detail))
+        case exceptions.APIException():
+            return problems.BadRequest(str(error.detail))
+    return None
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | HttpResponse | None:
+    """DRF's: known refusals become problems, a bug goes on to `server_error`."""
+    problem = as_problem(error)
+    return api_response(problem, context["request"]._request) if problem else None
+
+
+def is_api(request: HttpRequest) -> bool:
+    return door(request) in (API, RASA_X)
+
+
+def answer(problem: Problem, request: HttpRequest) -> HttpResponse:
+    """The problem as JSON under the API, as a page elsewhere."""
+    if is_api(request):
+        return api_response(problem, request)
+    return render(request, "problem.html", {"problem": problem}, status=problem.status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(problems.NotFound("There is nothing at this address."), request)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(as_problem(exception) or problems.CsrfFailed("Reload the page and try again."), request)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(problems.BadRequest("The request could not be understood."), request)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return answer(problems.InternalError("This is a fault of the control plane; its log has the details."), request)
+
+
+class ProblemMiddleware:
+    """Refusals raised by plain views (pages, the serving route)."""
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response: HttpResponse = self.get_response(request)
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return answer(exception, request) if isinstance(exception, Problem) else None

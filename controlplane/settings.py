@@ -1,0 +1,190 @@
+"""All configuration, read from environment variables. `docs/configuration.md` lists every variable."""
+
+import os
+from pathlib import Path
+
+import environ
+from celery.schedules import crontab
+
+from controlplane import home
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+CONTROLPLANE_HOME = Path(env.str("CONTROLPLANE_HOME", default=str(BASE_DIR / "var"))).resolve()
+CONTROLPLANE_HOME.mkdir(parents=True, exist_ok=True)
+CONTROLPLANE_ENVIRONMENTS = Path(
+    env.str("CONTROLPLANE_ENVIRONMENTS", default=str(BASE_DIR / "environments.yml"))
+).resolve()
+
+# What `${VAR}` in environments.yml may name: the process's own variables, then those the first start made.
+VARIABLES = {**home.generated_variables(CONTROLPLANE_HOME), **os.environ}
+
+SECRET_KEY = env.str("CONTROLPLANE_SECRET_KEY", default="") or home.installation_key(CONTROLPLANE_HOME)
+DEBUG = False
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:5002").rstrip("/")
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+RASA_X_TOKEN = VARIABLES.get("RASA_X_TOKEN", "")
+JWT_SECRET = VARIABLES.get("JWT_SECRET", "")
+
+# Limits of what may be uploaded, in bytes (entries: a count).
+MAX_MODEL_BYTES = env.int("MAX_MODEL_BYTES", default=2 * 1024**3)
+MAX_MODEL_UNPACKED_BYTES = env.int("MAX_MODEL_UNPACKED_BYTES", default=16 * 1024**3)
+MAX_MODEL_ENTRIES = env.int("MAX_MODEL_ENTRIES", default=100_000)
+MAX_METADATA_BYTES = env.int("MAX_METADATA_BYTES", default=32 * 1024**2)
+MAX_BUNDLE_BYTES = env.int("MAX_BUNDLE_BYTES", default=256 * 1024**2)
+
+# How many long requests one web process holds at a time.
+MAX_DOWNLOADS = env.int("MAX_DOWNLOADS", default=32)
+MAX_WAITS = env.int("MAX_WAITS", default=16)
+MAX_CHATS = env.int("MAX_CHATS", default=16)
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "guardian",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "lucide",
+    "accounts",
+    "environments",
+    "workers",
+    "controlplane",
+]
+
+MIDDLEWARE = [
+    "controlplane.middleware.content_security_policy",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "controlplane.middleware.final_slash",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "controlplane.errors.ProblemMiddleware",
+]
+
+ROOT_URLCONF = "controlplane.urls"
+WSGI_APPLICATION = "controlplane.wsgi.application"
+APPEND_SLASH = False
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{CONTROLPLANE_HOME / 'db.sqlite3'}")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://controlplane")}
+
+AUTH_USER_MODEL = "accounts.User"
+ANONYMOUS_USER_NAME = None
+GUARDIAN_MONKEY_PATCH_USER = False
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # grants are read by accounts.grants, not by a backend
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = CONTROLPLANE_HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.ApiTokenAuthentication",
+        "accounts.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "controlplane.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Control Plane",
+    "DESCRIPTION": "Deployment environments for Rasa assistants.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+BROKER_FOLDER = CONTROLPLANE_HOME / "broker"
+CELERY_BROKER_URL = env.str("BROKER_URL", default="filesystem://")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_TASK_ROUTES = {"workers.train": {"queue": "training"}}
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+if CELERY_BROKER_URL.startswith("filesystem:"):
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(BROKER_FOLDER / "messages"),
+        "data_folder_out": str(BROKER_FOLDER / "messages"),
+        "processed_folder": str(BROKER_FOLDER / "processed"),
+        "control_folder": str(BROKER_FOLDER / "control"),
+        "store_processed": False,
+        "polling_interval": 0.1,
+    }
+CELERY_BEAT_SCHEDULE_FILENAME = str(CONTROLPLANE_HOME / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "cross-check": {"task": "workers.cross_check", "schedule": 1.0},
+    "settle": {"task": "workers.settle", "schedule": 2.0},
+    "sweep": {"task": "workers.sweep", "schedule": 600.0},
+    "scrub": {"task": "workers.scrub", "schedule": crontab(hour="3", minute="17")},
+}

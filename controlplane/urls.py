@@ -1,0 +1,10 @@
+"""The map of the site."""
+
+from django.urls import include, path
+
+handler404 = "controlplane.errors.not_found"
+handler500 = "controlplane.errors.server_error"
+handler403 = "controlplane.errors.forbidden"
+handler400 = "controlplane.errors.bad_request"
+
+urlpatterns = [path("", include("environments.urls"))]

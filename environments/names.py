@@ -1,0 +1,34 @@
+"""Names as they are accepted, judged as sent and never cleaned up."""
+
+import re
+
+from environments.errors import InvalidName
+
+MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
+LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+ARCHIVE_SUFFIX = ".tar.gz"
+
+# Words that are routes, so that no model can hide one.
+RESERVED_MODEL_NAMES = frozenset({"tags", "jobs", "nlu", "core"})
+# Tags that mean something by themselves.
+RESERVED_LABELS = frozenset({"latest", "active"})
+
+MODEL_RULE = "up to 200 letters, digits, '.', '_' and '-', beginning with a letter or digit"
+LABEL_RULE = "up to 63 lower-case letters, digits and '-', beginning with a letter or digit"
+
+
+def check_model_name(name: str) -> None:
+    if not MODEL.fullmatch(name):
+        raise InvalidName(f"The model name {name[:80]!r} cannot be used. Take {MODEL_RULE}.")
+    if name.endswith(ARCHIVE_SUFFIX):
+        raise InvalidName("Name the model without .tar.gz.")
+    if name in RESERVED_MODEL_NAMES:
+        raise InvalidName(f"{name} is the name of a route and cannot be a model's. Choose another name.")
+
+
+def check_label(name: str, kind: str) -> None:
+    """A tag's, an environment's or a project's name; `kind` is the word for the sentence."""
+    if not LABEL.fullmatch(name):
+        raise InvalidName(f"The {kind} name {name[:80]!r} cannot be used. Take {LABEL_RULE}.")
+    if kind != "project" and name in RESERVED_LABELS:
+        raise InvalidName(f"{name} always means something else and cannot be the name of a {kind}.")

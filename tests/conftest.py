@@ -1,0 +1,123 @@
+"""The known cast: ana administers, ben develops (all but production), cy is an outsider."""
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
+
+from accounts.actions import api_tokens
+from accounts.actor import API, Actor
+from accounts.models import Project, User
+from environments.models import Environment, TrainedModel
+from tests.factories import EnvironmentFactory, ProjectFactory, TrainedModelFactory, UserFactory
+
+BENS_GRANTS = (
+    "environments.read",
+    "models.read",
+    "models.write",
+    "models.delete",
+    "training.read",
+    "training.write",
+    "conversations.read",
+    "conversations.write",
+    "tokens.write",
+)
+
+
+@pytest.fixture(autouse=True)
+def home(settings, tmp_path):
+    """Nothing of a test is kept beside the repository."""
+    settings.CONTROLPLANE_HOME = tmp_path
+    return tmp_path
+
+
+@pytest.fixture
+def project(db) -> Project:
+    return ProjectFactory(name="default")
+
+
+@pytest.fixture
+def production(project) -> Environment:
+    return EnvironmentFactory(project=project, name="production", protected=True, order=0)
+
+
+@pytest.fixture
+def experimental(project) -> Environment:
+    return EnvironmentFactory(project=project, name="experimental", color="#7c3aed", order=1)
+
+
+@pytest.fixture
+def worker(production) -> Environment:
+    return EnvironmentFactory(
+        project=production.project, name="worker", kind="training", follows=production, color="#64748b", order=2
+    )
+
+
+@pytest.fixture
+def ana(project) -> User:
+    return UserFactory(username="ana", is_superuser=True)
+
+
+@pytest.fixture
+def ben(project, experimental) -> User:
+    user = UserFactory(username="ben")
+    for grant in BENS_GRANTS:
+        assign_perm(f"accounts.{grant}", user, project)
+    assign_perm("environments.write", user, experimental)
+    return user
+
+
+@pytest.fixture
+def cy(project) -> User:
+    return UserFactory(username="cy")
+
+
+@pytest.fixture
+def by_ana(ana) -> Actor:
+    return Actor(user=ana, via=API)
+
+
+@pytest.fixture
+def by_ben(ben) -> Actor:
+    return Actor(user=ben, via=API)
+
+
+@pytest.fixture
+def by_cy(cy) -> Actor:
+    return Actor(user=cy, via=API)
+
+
+@pytest.fixture
+def otter(project) -> TrainedModel:
+    return TrainedModelFactory(project=project, name="brisk-otter")
+
+
+@pytest.fixture
+def heron(project) -> TrainedModel:
+    return TrainedModelFactory(project=project, name="calm-heron")
+
+
+def client_of(user: User) -> Client:
+    """An HTTP client that sends an API token of `user`."""
+    _, secret = api_tokens.create(user=user, name="test", by=Actor(user=user, via=API))
+    return Client(headers={"authorization": f"Bearer {secret}"})
+
+
+@pytest.fixture
+def as_ana(ana) -> Client:
+    return client_of(ana)
+
+
+@pytest.fixture
+def as_ben(ben) -> Client:
+    return client_of(ben)
+
+
+@pytest.fixture
+def as_cy(cy) -> Client:
+    return client_of(cy)
+
+
+@pytest.fixture
+def django_now():
+    return timezone.now()

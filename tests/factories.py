@@ -1,0 +1,52 @@
+"""Rows for tests, with sensible defaults."""
+
+import hashlib
+
+import factory
+from django.utils import timezone
+
+from accounts.models import Project, User
+from environments.models import Environment, TrainedModel
+
+
+class ProjectFactory(factory.django.DjangoModelFactory[Project]):
+    class Meta:
+        model = Project
+        django_get_or_create = ("name",)
+
+    name = "default"
+
+
+class UserFactory(factory.django.DjangoModelFactory[User]):
+    class Meta:
+        model = User
+        django_get_or_create = ("username",)
+
+    username = factory.Sequence(lambda n: f"user-{n}")
+
+
+class EnvironmentFactory(factory.django.DjangoModelFactory[Environment]):
+    class Meta:
+        model = Environment
+
+    project = factory.SubFactory(ProjectFactory)
+    name = "production"
+    color = "#0e7490"
+    url = factory.LazyAttribute(lambda environment: f"http://rasa-{environment.name}:5005")
+    pull_interval = 10
+
+
+class TrainedModelFactory(factory.django.DjangoModelFactory[TrainedModel]):
+    """A row without an archive in the storage."""
+
+    class Meta:
+        model = TrainedModel
+
+    project = factory.SubFactory(ProjectFactory)
+    name = factory.Sequence(lambda n: f"model-{n}")
+    hash = factory.LazyAttribute(lambda model: hashlib.sha256(model.name.encode()).hexdigest())
+    size = 10_000
+    trained_at = factory.LazyFunction(timezone.now)
+    registered_by_name = "ana"
+    version = "3.6.21"
+    model_id = factory.LazyAttribute(lambda model: hashlib.md5(model.name.encode()).hexdigest())  # noqa: S324
