@@ -1,0 +1,37 @@
+"""What a request is about: the project, environment, model or promotion it names, if its actor may see it."""
+
+from accounts.actor import Actor
+from accounts.models import Project
+from accounts.problems import NotFound
+from environments import permissions
+from environments.models import Environment, Promotion, TrainedModel
+
+
+def find_project(actor: Actor, name: str) -> Project:
+    project = Project.objects.filter(name=name).first()
+    if project is None or not actor.sees(project):
+        raise NotFound(f"There is no project {name}.")
+    return project
+
+
+def find_environment(actor: Actor, project: Project, name: str) -> Environment:
+    environment = Environment.objects.visible_to(actor, project).filter(name=name).first()
+    if environment is None:
+        raise NotFound(f"There is no environment {name}.")
+    return environment
+
+
+def find_model(actor: Actor, project: Project, name: str) -> TrainedModel:
+    permissions.check_can_read_models(actor, project)
+    model = TrainedModel.objects.visible_to(actor, project).filter(name=name).first()
+    if model is None:
+        raise NotFound(f"There is no model {name}.")
+    return model
+
+
+def find_promotion(actor: Actor, project: Project, pk: str) -> Promotion:
+    promotions = Promotion.objects.visible_to(actor, project)
+    promotion = promotions.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+    if promotion is None:
+        raise NotFound(f"There is no promotion {pk}.")
+    return promotion

@@ -1,0 +1,1 @@
+"""The Celery tasks, known by name to whoever sends them: `workers.<function>`."""
