@@ -10,6 +10,7 @@ from accounts.actor import API, Actor
 from accounts.models import Project, User
 from environments.models import Environment, TrainedModel
 from tests.factories import EnvironmentFactory, ProjectFactory, TrainedModelFactory, UserFactory
+from tests.fake_rasa import FakeRasa
 
 BENS_GRANTS = (
     "environments.read",
@@ -121,3 +122,16 @@ def as_cy(cy) -> Client:
 @pytest.fixture
 def django_now():
     return timezone.now()
+
+
+@pytest.fixture
+def fake_rasa():
+    """A running `FakeRasa` without a model; `.url` is its address."""
+    with FakeRasa() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="session")
+def real_rasa():
+    """A real Rasa server without a model: `.url` and `.token`."""
+    pytest.skip("needs a real Rasa 3.6 (`manage.py install_rasa`)")
