@@ -1,0 +1,399 @@
+"""Where bytes are kept, each file under the SHA-256 of its content. Knows no Django, and not what the bytes mean.
+
+`Storage` is what any store must do; the contract tests run against each of them. `DiskStorage` keeps a folder.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import io
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class StorageError(Exception):
+    """The store could not do what was asked."""
+
+
+class StorageFull(StorageError):
+    """No space, or the quota is used up."""
+
+
+class StorageMissing(StorageError):
+    """Nothing is stored under this hash."""
+
+
+class StorageDamaged(StorageError):
+    """What is stored under this hash no longer hashes to it."""
+
+
+class Incoming(Protocol):
+    """Bytes on their way in; left without `commit`, nothing of them is kept."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+    def sync(self) -> None:
+        """Make what was written durable. `commit` does it too; called before, it keeps `commit` short."""
+        ...
+
+    def commit(self, sha256: str) -> None:
+        """Show the bytes under their hash, at once and whole, in place of what was there. Survives a power cut."""
+        ...
+
+
+class Storage(Protocol):
+    """Immutable bytes by their hash. Every method may raise `StorageError`."""
+
+    def receive(self) -> AbstractContextManager[Incoming]: ...
+
+    def open(self, sha256: str) -> BinaryIO:
+        """A seekable reader of bytes that were verified to hash to `sha256`.
+
+        Raises `StorageMissing` or `StorageDamaged`; never gives other bytes.
+        """
+        ...
+
+    def delete(self, sha256: str) -> None:
+        """Forget the bytes; whoever reads them reads on. Deleting what is not there is no error."""
+        ...
+
+    def hashes(self) -> Iterator[str]:
+        """What is stored, in no order."""
+        ...
+
+    def sweep(self, keep: Collection[str], older_than: timedelta) -> int:
+        """Remove leftovers of uploads, and bytes whose hash is not in `keep`; only what is older. How many it were.
+
+        Bytes that are committed anew meanwhile stay, whatever `keep` says.
+        """
+        ...
+
+    def scrub(self) -> Iterator[str]:
+        """Read everything that is stored; the hashes of what is damaged."""
+        ...
+
+
+@contextlib.contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Turn the operating system's word for a full disk or quota into `StorageFull`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(os.strerror(error.errno)) from error
+        raise
+
+
+class _IncomingFile:
+    def __init__(self, storage: "DiskStorage", path: Path) -> None:
+        self._storage = storage
+        self._path = path
+        self._file = path.open("xb", buffering=0)
+        self._synced = False
+
+    def write(self, data: bytes, /) -> int:
+        with full_disk_told():
+            # An unbuffered write may take less than it was given, as when the disk is nearly full.
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self._synced = False
+        return len(data)
+
+    def sync(self) -> None:
+        with full_disk_told():
+            os.fsync(self._file.fileno())
+        self._synced = True
+
+    def commit(self, sha256: str) -> None:
+        if not self._synced:
+            self.sync()
+        # The age of a stored file counts from now, however long the upload took.
+        os.utime(self._file.fileno())
+        self._storage.take_in(self._path, sha256)
+
+    def close(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+Identity = tuple[int, int, int, int]
+
+
+class DiskStorage:
+    """A folder: `<sha256>` for what is stored, `incoming/` for what is on its way.
+
+    A file is verified when it is first opened and again when its identity (device, inode, size, time of change)
+    is another one. `lock` keeps the sweeper of one process from removing what another has just committed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # What was found at the last look at each file: its identity, and whether it was sound.
+        self._looked_at: dict[str, tuple[Identity, bool]] = {}
+        self._verifying: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    @property
+    def _incoming(self) -> Path:
+        return self.folder / "incoming"
+
+    def _path(self, sha256: str) -> Path:
+        if not SHA256.fullmatch(sha256):
+            raise ValueError(f"{sha256!r} is not a SHA-256 in lower-case hexadecimal digits")
+        return self.folder / sha256
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        with (self.folder / "lock").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _sync_folder(self) -> None:
+        with full_disk_told():
+            descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    @contextlib.contextmanager
+    def receive(self) -> Iterator[Incoming]:
+        with full_disk_told():
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            incoming = _IncomingFile(self, self._incoming / secrets.token_hex(16))
+        try:
+            yield incoming
+        finally:
+            incoming.close()
+
+    def take_in(self, path: Path, sha256: str) -> None:
+        """Move a file that is durable onto its hash, durably."""
+        with self._lock(), full_disk_told():
+            path.rename(self._path(sha256))
+        self._sync_folder()
+
+    def open(self, sha256: str) -> BinaryIO:
+        try:
+            file = self._path(sha256).open("rb")
+        except FileNotFoundError:
+            raise StorageMissing(sha256) from None
+        try:
+            self._verify(file, sha256)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _verify(self, file: io.BufferedReader, sha256: str) -> None:
+        with self._guard:
+            verifying = self._verifying.setdefault(sha256, threading.Lock())
+        # Many servers ask for a new model at once: one of them reads it, the others wait for the result.
+        with verifying:
+            identity, (seen, sound) = _identity(file), self._looked_at.get(sha256, (None, False))
+            if seen != identity:
+                sound = _is_sound(file, sha256)
+                self._looked_at[sha256] = identity, sound
+        if not sound:
+            raise StorageDamaged(sha256)
+        file.seek(0)
+
+    def delete(self, sha256: str) -> None:
+        """Forget the bytes; whoever reads them reads on. Deleting what is not there is no error."""
+        ...
+
+    def hashes(self) -> Iterator[str]:
+        """What is stored, in no order."""
+        ...
+
+    def sweep(self, keep: Collection[str], older_than: timedelta) -> int:
+        """Remove leftovers of uploads, and bytes whose hash is not in `keep`; only what is older. How many it were.
+
+        Bytes that are committed anew meanwhile stay, whatever `keep` says.
+        """
+        ...
+
+    def scrub(self) -> Iterator[str]:
+        """Read everything that is stored; the hashes of what is damaged."""
+        ...
+
+
+@contextlib.contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Turn the operating system's word for a full disk or quota into `StorageFull`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(os.strerror(error.errno)) from error
+        raise
+
+
+class _IncomingFile:
+    def __init__(self, storage: "DiskStorage", path: Path) -> None:
+        self._storage = storage
+        self._path = path
+        self._file = path.open("xb", buffering=0)
+        self._synced = False
+
+    def write(self, data: bytes, /) -> int:
+        with full_disk_told():
+            # An unbuffered write may take less than it was given, as when the disk is nearly full.
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self._synced = False
+        return len(data)
+
+    def sync(self) -> None:
+        with full_disk_told():
+            os.fsync(self._file.fileno())
+        self._synced = True
+
+    def commit(self, sha256: str) -> None:
+        if not self._synced:
+            self.sync()
+        # The age of a stored file counts from now, however long the upload took.
+        os.utime(self._file.fileno())
+        self._storage.take_in(self._path, sha256)
+
+    def close(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+Identity = tuple[int, int, int, int]
+
+
+class DiskStorage:
+    """A folder: `<sha256>` for what is stored, `incoming/` for what is on its way.
+
+    A file is verified when it is first opened and again when its identity (device, inode, size, time of change)
+    is another one. `lock` keeps the sweeper of one process from removing what another has just committed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # What was found at the last look at each file: its identity, and whether it was sound.
+        self._looked_at: dict[str, tuple[Identity, bool]] = {}
+        self._verifying: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    @property
+    def _incoming(self) -> Path:
+        return self.folder / "incoming"
+
+    def _path(self, sha256: str) -> Path:
+        if not SHA256.fullmatch(sha256):
+            raise ValueError(f"{sha256!r} is not a SHA-256 in lower-case hexadecimal digits")
+        return self.folder / sha256
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        with (self.folder / "lock").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _sync_folder(self) -> None:
+        with full_disk_told():
+            descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    @contextlib.contextmanager
+    def receive(self) -> Iterator[Incoming]:
+        with full_disk_told():
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            incoming = _IncomingFile(self, self._incoming / secrets.token_hex(16))
+        try:
+            yield incoming
+        finally:
+            incoming.close()
+
+    def take_in(self, path: Path, sha256: str) -> None:
+        """Move a file that is durable onto its hash, durably."""
+        with self._lock(), full_disk_told():
+            path.rename(self._path(sha256))
+        self._sync_folder()
+
+    def open(self, sha256: str) -> BinaryIO:
+        try:
+            file = self._path(sha256).open("rb")
+        except FileNotFoundError:
+            raise StorageMissing(sha256) from None
+        try:
+            self._verify(file, sha256)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _verify(self, file: BinaryIO, sha256: str) -> None:
+        identity = _identity(file)
+        with self._guard:
+            verifying = self._verifying.setdefault(sha256, threading.Lock())
+        # Many servers ask for a new model at once: one of them reads it, the others wait for the result.
+        with verifying:
+            if self._verified.get(sha256) != identity:
+                _check(file, sha256)
+                self._verified[sha256] = identity
+        file.seek(0)
+
+    def delete(self, sha256: str) -> None:
+        self._path(sha256).unlink(missing_ok=True)
+        if self.folder.exists():
+            self._sync_folder()
+
+    def hashes(self) -> Iterator[str]:
+        if self.folder.exists():
+            yield from (path.name for path in self.folder.iterdir() if SHA256.fullmatch(path.name))
+
+    def sweep(self, keep: Collection[str], older_than: timedelta) -> int:
+        before = time.time() - older_than.total_seconds()
+        unwanted = [self.folder / sha256 for sha256 in self.hashes() if sha256 not in keep]
+        leftovers = list(self._incoming.iterdir()) if self._incoming.exists() else []
+        return sum(self._remove_if_older(path, before) for path in [*unwanted, *leftovers])
+
+    def _remove_if_older(self, path: Path, before: float) -> bool:
+        with self._lock(), contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                path.unlink()
+                return True
+        return False
+
+    def scrub(self) -> Iterator[str]:
+        for sha256 in self.hashes():
+            # What is deleted meanwhile is not damaged.
+            with contextlib.suppress(FileNotFoundError), self._path(sha256).open("rb") as file:
+                identity, sound = _identity(file), _is_sound(file, sha256)
+                self._looked_at[sha256] = identity, sound
+                if not sound:
+                    yield sha256
+
+
+def _identity(file: io.BufferedReader) -> Identity:
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _is_sound(file: io.BufferedReader, sha256: str) -> bool:
+    try:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        # The disk itself cannot read it back.
+        return False
