@@ -183,8 +183,7 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
     }
 CELERY_BEAT_SCHEDULE_FILENAME = str(CONTROLPLANE_HOME / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
-    "cross-check": {"task": "workers.cross_check", "schedule": 1.0},
-    "settle": {"task": "workers.settle", "schedule": 2.0},
+    "cross-check": {"task": "workers.cross_check", "schedule": 1.0, "options": {"expires": 5}},
     "sweep": {"task": "workers.sweep", "schedule": 600.0},
     "scrub": {"task": "workers.scrub", "schedule": crontab(hour="3", minute="17")},
 }

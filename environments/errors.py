@@ -221,6 +221,10 @@ class EnvironmentUnavailable(Problem):
     )
 
 
+class DatabaseAway(Problem):
+    code, status, title, reason = "database-away", 503, "The database cannot be reached", "ServiceUnavailable"
+
+
 class WrongServiceToken(Problem):
     """The token's environment does not pull this tag."""
 

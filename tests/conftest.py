@@ -1,6 +1,7 @@
 """The known cast: ana administers, ben develops (all but production), cy is an outsider."""
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
@@ -30,6 +31,14 @@ def home(settings, tmp_path):
     """Nothing of a test is kept beside the repository."""
     settings.CONTROLPLANE_HOME = tmp_path
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def empty_cache():
+    """The ledger of one test is not that of the next."""
+    cache.clear()
+    yield
+    cache.clear()
 
 
 @pytest.fixture

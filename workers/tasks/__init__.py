@@ -1,1 +1,5 @@
 """The Celery tasks, known by name to whoever sends them: `workers.<function>`."""
+
+from workers.tasks import serving
+
+__all__ = ["serving"]

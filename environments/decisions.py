@@ -1,0 +1,215 @@
+"""What a poll gets: one pure function of the tag's model, the replica's record and what is known to load here.
+
+A poll says in `If-None-Match` what one Rasa process has loaded (rasa-facts: byte for byte the ETag of that model, or a
+random uuid before the first one). So the same request delivers a model and proves what is serving. Times are seconds
+since the epoch, models are named by the SHA-256 of their archive.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from statistics import median
+from typing import Any
+
+# Downloads a process may make of one model without ever showing that it loaded it.
+TRIES = 3
+# An interval that is learned is never taken to be shorter than this.
+SHORTEST_INTERVAL = 2.0
+# Rasa's own `wait_time_between_pulls`, for as long as nothing else is known.
+RASA_INTERVAL = 100.0
+# Silent after this many intervals without a poll.
+SILENT_AFTER = 3
+# A replica that restarts for ever sends a new uuid each time; older ones are not counted any more.
+REMEMBERED_TRIES = 64
+
+
+class Fallback(StrEnum):
+    """Why a process was given another model than the tag's."""
+
+    STUCK = "stuck"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of one replica. Its Sanic workers share the name and poll each for itself.
+
+    `etag` is the last one sent, `etag_since` and `etag_polls` tell since when and how often every poll carried it.
+    `model` is the model it names (None: unknown to us). `proved` is the model the whole replica has proved.
+    `tries` counts downloads: ETag sent → model given → how often; cleared when the tag moves. `fallback` was given in
+    place of `target`.
+    """
+
+    etag: str = ""
+    etag_since: float = 0.0
+    etag_polls: int = 0
+    model: str | None = None
+    proved: str | None = None
+    proved_at: float | None = None
+    target: str | None = None
+    tries: dict[str, dict[str, int]] = field(default_factory=dict)
+    stuck_since: float | None = None
+    loading_since: float | None = None
+    fallback: str | None = None
+    fallback_why: Fallback | None = None
+    downloads: int = 0
+    polls: tuple[float, ...] = ()
+    # A proof that is not in the database yet.
+    proof_due: bool = False
+
+    @property
+    def last_poll(self) -> float | None:
+        return self.polls[-1] if self.polls else None
+
+    def learned_interval(self, workers: int) -> float | None:
+        """Seconds between two polls of one process, as seen; None until each of `workers` can have polled twice."""
+        gaps = [later - earlier for earlier, later in zip(self.polls, self.polls[workers:], strict=False)]
+        return max(median(gaps), SHORTEST_INTERVAL) if gaps else None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Record":
+        known = {name: value for name, value in values.items() if name in cls.__dataclass_fields__}
+        if "polls" in known:
+            known["polls"] = tuple(known["polls"])
+        if known.get("fallback_why"):
+            known["fallback_why"] = Fallback(known["fallback_why"])
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a decision depends on besides the record.
+
+    `target` is the tag's model (None: no model), `loadable` whether its archive can be served. `interval` is the
+    declared one in seconds, None where it is learned. `proven` gives the models proved in this environment whose
+    archives can be served, newest first; it is asked only where a server would stay empty.
+    """
+
+    target: str | None
+    loadable: bool
+    workers: int
+    interval: float | None
+    proven: Callable[[], Sequence[str]]
+
+
+class Answer(StrEnum):
+    SERVE = "serve"  # 200 with the archive of `Decision.model`
+    NOT_MODIFIED = "not_modified"  # 304
+    NO_MODEL = "no_model"  # 404: a Rasa server keeps what it has
+    UNAVAILABLE = "unavailable"  # 503: a Rasa server keeps what it has
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`notable` says that the record holds news that must not wait for the next batch of heartbeats."""
+
+    answer: Answer
+    record: Record
+    model: str | None = None
+    notable: bool = False
+
+
+def decide(record: Record, *, etag: str, known: bool, situation: Situation, now: float) -> Decision:
+    """What the poll with the entity tag `etag` gets. `known`: the ETag names a model of ours, deleted ones too."""
+    heard = _heard(record, etag, known, situation, now)
+    notable = heard.proof_due and not record.proof_due
+    if situation.target != heard.target:
+        heard = forget_tries(replace(heard, target=situation.target))
+        notable = True
+    return _answer(heard, known, situation, now, notable=notable)
+
+
+def forget_tries(record: Record) -> Record:
+    """The record as if nothing had been tried yet: the tag moved, or somebody said retry."""
+    return replace(record, tries={}, stuck_since=None, loading_since=None, fallback=None, fallback_why=None)
+
+
+def _heard(record: Record, etag: str, known: bool, situation: Situation, now: float) -> Record:
+    """The record with this heartbeat, and with the proof it may complete."""
+    same = etag == record.etag
+    heard = replace(
+        record,
+        etag=etag,
+        etag_since=record.etag_since if same else now,
+        etag_polls=record.etag_polls + 1 if same else 1,
+        model=etag if known else None,
+        proved=record.proved if same else None,
+        proved_at=record.proved_at if same else None,
+        proof_due=record.proof_due and same,
+        polls=(*record.polls, now)[-(4 * situation.workers + 1) :],
+    )
+    if known and heard.proved != etag and _has_proved(heard, situation, now):
+        return replace(heard, proved=etag, proved_at=now, proof_due=True)
+    return heard
+
+
+def _has_proved(record: Record, situation: Situation, now: float) -> bool:
+    """One worker: by its first poll. Several: when for a whole interval every poll carried the ETag, one per worker."""
+    if situation.workers == 1:
+        return True
+    interval = situation.interval or record.learned_interval(situation.workers)
+    if interval is None:
+        return False
+    return now - record.etag_since >= interval and record.etag_polls >= situation.workers
+
+
+def _answer(record: Record, known: bool, situation: Situation, now: float, *, notable: bool) -> Decision:
+    target = situation.target
+    if target is None:
+        return Decision(Answer.NO_MODEL, record, notable=notable)
+    if record.etag == target:
+        return Decision(Answer.NOT_MODIFIED, _shown(record), notable=notable or record.stuck_since is not None)
+    if _kept_on_fallback(record, situation):
+        return Decision(Answer.NOT_MODIFIED, record, notable=notable)
+    if _tries(record, target) >= _allowed(known, situation.workers):
+        newly = record.stuck_since is None
+        record = replace(record, stuck_since=now, loading_since=None) if newly else record
+        if known:
+            return Decision(Answer.NOT_MODIFIED, record, notable=notable or newly)
+        return _fall_back(record, situation, Fallback.STUCK, notable=notable or newly)
+    if not situation.loadable:
+        if known:
+            return Decision(Answer.UNAVAILABLE, record, notable=notable)
+        return _fall_back(record, situation, Fallback.DAMAGED, notable=notable)
+    loading = now if record.loading_since is None else record.loading_since
+    return _give(replace(record, loading_since=loading), target)
+
+
+def _shown(record: Record) -> Record:
+    """A poll showed the tag's model: whatever was tried before, it loads."""
+    return forget_tries(record) if record.tries or record.stuck_since or record.fallback else record
+
+
+def _kept_on_fallback(record: Record, situation: Situation) -> bool:
+    """A process that runs on what it was given instead stays there until the tag moves, retry, or the archive heals."""
+    healed = record.fallback_why is Fallback.DAMAGED and situation.loadable
+    return record.fallback is not None and record.etag == record.fallback and not healed
+
+
+def _tries(record: Record, model: str) -> int:
+    return record.tries.get(record.etag, {}).get(model, 0)
+
+
+def _allowed(known: bool, workers: int) -> int:
+    """Processes that have the same model send the same ETag; a uuid belongs to one process."""
+    return TRIES * workers if known else TRIES
+
+
+def _fall_back(record: Record, situation: Situation, why: Fallback, *, notable: bool) -> Decision:
+    """Never leave a server empty while a loadable model is known."""
+    for model in situation.proven():
+        if model != situation.target and _tries(record, model) < TRIES:
+            return _give(replace(record, fallback=model, fallback_why=why), model)
+    return Decision(Answer.NOT_MODIFIED, record, notable=notable)
+
+
+def _give(record: Record, model: str) -> Decision:
+    given = dict(record.tries.get(record.etag, {}))
+    given[model] = given.get(model, 0) + 1
+    others = {etag: models for etag, models in record.tries.items() if etag != record.etag}
+    recent = dict(list(others.items())[-(REMEMBERED_TRIES - 1) :])
+    counted = replace(record, tries=recent | {record.etag: given}, downloads=record.downloads + 1)
+    return Decision(Answer.SERVE, counted, model=model, notable=True)

@@ -1,0 +1,95 @@
+"""Asks each environment's server for `/version` and `/status`: what polls cannot tell, and what they cannot hide."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from environments.clients.rasa import RasaClient, RasaError, RasaRefused, Status, Version
+from environments.models import Environment, ServerCheck
+
+# Shorter than the shortest interval between two checks, so that a dead server holds nobody up.
+TIMEOUT = 2.0
+AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the server said; `version` None: it did not answer. `status` None with an empty `error`: no model loaded."""
+
+    version: Version | None
+    status: Status | None
+    error: str
+
+
+def ask(url: str, token: str) -> Finding:
+    """Ask one server; never raises for what the server does."""
+    client = RasaClient(url, token=token, timeout=TIMEOUT)
+    try:
+        version = client.version()
+    except RasaError as error:
+        return Finding(None, None, str(error))
+    try:
+        return Finding(version, client.status(), "")
+    except RasaRefused as error:
+        wrong_token = "It refuses the token that is declared for it." if error.status == 401 else str(error)
+        return Finding(version, None, wrong_token)
+    except RasaError as error:
+        return Finding(None, None, str(error))
+
+
+def check_due(now: datetime) -> int:
+    """Ask every server that is due, several at once, and record what they said; how many were asked."""
+    claimed = [environment for environment in _with_url() if _claim(environment, now)]
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        findings = list(pool.map(lambda environment: ask(environment.url, environment.rasa_token), claimed))
+    for environment, finding in zip(claimed, findings, strict=True):
+        record(environment, finding, now)
+    return len(claimed)
+
+
+def _with_url() -> Iterable[Environment]:
+    return Environment.objects.active().exclude(url="").select_related("server_check")
+
+
+def _claim(environment: Environment, now: datetime) -> bool:
+    """Take the time slot, so that several beats are harmless."""
+    check, _ = ServerCheck.objects.get_or_create(environment=environment, defaults={"due_at": now})
+    due = ServerCheck.objects.filter(pk=check.pk, due_at__lte=now)
+    return bool(due.update(due_at=now + environment.check_every))
+
+
+def record(environment: Environment, finding: Finding, now: datetime) -> None:
+    """Keep what the server said. Its last known versions outlive an outage."""
+    check = ServerCheck.objects.get(environment=environment)
+    check.checked_at = now
+    check.error = finding.error[:300]
+    if finding.version is None:
+        check.failures += 1
+    else:
+        check.failures, check.reached_at = 0, now
+        check.version = finding.version.version
+        check.minimum_compatible_version = finding.version.minimum_compatible_version
+        if not finding.error:
+            _record_model(check, finding.status, now)
+    check.save(
+        update_fields=[
+            "checked_at",
+            "error",
+            "failures",
+            "reached_at",
+            "version",
+            "minimum_compatible_version",
+            "model_id",
+            "model_file",
+            "model_since",
+        ]
+    )
+
+
+def _record_model(check: ServerCheck, status: Status | None, now: datetime) -> None:
+    model_id = status.model_id if status else ""
+    if model_id != check.model_id or check.model_since is None:
+        check.model_since = now
+    check.model_id = model_id
+    check.model_file = status.model_file if status else ""

@@ -1,0 +1,240 @@
+"""The ledger: one record per replica, in the cache between polls and in the database as of its last news.
+
+Downloads and new proofs are written at once, heartbeats in batches, so a poll that changes nothing costs no write.
+Where several web processes serve, the cache is shared and with it the ledger.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, InterfaceError, transaction
+from redis import RedisError
+
+from environments.decisions import Record
+from environments.models import Environment, Promotion, Proof, Replica, ServerCheck, TrainedModel
+
+logger = logging.getLogger(__name__)
+
+KEPT = timedelta(days=1)
+HOLD_SECONDS = 10
+FORGOTTEN_AFTER = timedelta(hours=1)
+CACHE_ERRORS = (RedisError, OSError)
+DATABASE_ERRORS = (DatabaseError, InterfaceError)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A replica as the ledger knows it now; `pk` is its row's, None before the first write."""
+
+    environment_id: int
+    name: str
+    address: str
+    first_seen: float
+    record: Record
+    pk: int | None = None
+
+
+def at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _key(environment_id: int, name: str) -> str:
+    return f"replica:{environment_id}:{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
+
+_locks = [threading.Lock() for _ in range(64)]
+_unwritten: set[str] = set()
+_unwritten_lock = threading.Lock()
+
+
+def _cache_is_shared() -> bool:
+    return not str(settings.CACHES["default"]["BACKEND"]).endswith("LocMemCache")
+
+
+@contextmanager
+def hold(environment_id: int, name: str) -> Iterator[None]:
+    """One poll of a replica at a time, across threads and, with a shared cache, across processes."""
+    key = _key(environment_id, name)
+    with _locks[int(key[-8:], 16) % len(_locks)]:
+        held = _cache_is_shared() and _hold_shared(f"{key}:held")
+        try:
+            yield
+        finally:
+            if held:
+                _forget_cached(f"{key}:held")
+
+
+def _hold_shared(key: str) -> bool:
+    deadline = time.monotonic() + HOLD_SECONDS
+    try:
+        while not cache.add(key, 1, timeout=HOLD_SECONDS):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+    except CACHE_ERRORS:
+        return False
+    return True
+
+
+def _forget_cached(key: str) -> None:
+    try:
+        cache.delete(key)
+    except CACHE_ERRORS:
+        logger.warning("The cache cannot be reached; a replica stays held for %s s.", HOLD_SECONDS)
+
+
+def _cached(keys: Iterable[str]) -> dict[str, Entry]:
+    try:
+        found: dict[str, Entry] = cache.get_many(list(keys))
+    except CACHE_ERRORS:
+        logger.warning("The cache cannot be reached; the ledger is read from the database.")
+        return {}
+    return found
+
+
+def _from_row(row: Replica) -> Entry:
+    return Entry(
+        environment_id=row.environment_id,
+        name=row.name,
+        address=row.address,
+        first_seen=row.first_seen_at.timestamp(),
+        record=Record.from_json(row.record),
+        pk=row.pk,
+    )
+
+
+def find(environment_id: int, name: str) -> Entry | None:
+    """The entry of a replica; None for one that was never heard."""
+    key = _key(environment_id, name)
+    entry = _cached([key]).get(key)
+    if entry is not None:
+        return entry
+    row = Replica.objects.filter(environment_id=environment_id, name=name).first()
+    return _from_row(row) if row else None
+
+
+def entries(environments: Iterable[Environment]) -> list[Entry]:
+    """All replicas that are remembered, as of now: rows, overlaid with what the cache knows better."""
+    rows = Replica.objects.remembered().filter(environment__in=list(environments))
+    by_key = {_key(row.environment_id, row.name): _from_row(row) for row in rows}
+    return list((by_key | _cached(by_key)).values())
+
+
+def save(entry: Entry, *, notable: bool) -> Entry:
+    """Keep the entry. What is notable is written to the database at once; if that is away, with the next batch."""
+    if notable or entry.pk is None or entry.record.proof_due:
+        try:
+            entry = _write(entry)
+        except DATABASE_ERRORS:
+            logger.warning("The database cannot be written; news of %s waits.", entry.name)
+            _remember(entry, unwritten=True)
+            return entry
+        _remember(entry, unwritten=False)
+        return entry
+    _remember(entry, unwritten=True)
+    return entry
+
+
+def _remember(entry: Entry, *, unwritten: bool) -> None:
+    key = _key(entry.environment_id, entry.name)
+    with _unwritten_lock:
+        (_unwritten.add if unwritten else _unwritten.discard)(key)
+    try:
+        cache.set(key, entry, KEPT.total_seconds())
+    except CACHE_ERRORS:
+        logger.warning("The cache cannot be reached; a heartbeat of %s is lost.", entry.name)
+
+
+@transaction.atomic
+def _write(entry: Entry) -> Entry:
+    """The replica's row, and its proof if one is due."""
+    if entry.record.proof_due:
+        _write_proof(entry)
+        entry = replace(entry, record=replace(entry.record, proof_due=False))
+    row, created = Replica.objects.update_or_create(
+        environment_id=entry.environment_id,
+        name=entry.name,
+        defaults=_fields(entry),
+        create_defaults={**_fields(entry), "first_seen_at": at(entry.first_seen)},
+    )
+    if created:
+        ServerCheck.objects.filter(environment_id=entry.environment_id).update(due_at=at(entry.first_seen))
+    return replace(entry, pk=row.pk)
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    return {
+        "address": entry.address,
+        "last_poll_at": at(entry.record.last_poll or entry.first_seen),
+        "record": entry.record.as_json(),
+        "forgotten_at": None,
+    }
+
+
+def _write_proof(entry: Entry) -> None:
+    """Only a model that was promoted here can be proved here; any other makes the replica foreign."""
+    environment = Environment.objects.select_related("follows").get(pk=entry.environment_id)
+    model = (
+        TrainedModel.objects.filter(project_id=environment.project_id, hash=entry.record.proved).order_by("-pk").first()
+    )
+    history = Promotion.objects.filter(environment=environment.tag_owner)
+    if model is None or entry.record.proved_at is None or not history.filter(model=model).exists():
+        return
+    newest = history.order_by("-pk").first() if environment.follows is None else None
+    proved_at = at(entry.record.proved_at)
+    Proof.objects.update_or_create(
+        environment=environment,
+        replica=entry.name,
+        model=model,
+        promotion=newest if newest and newest.model_id == model.pk else None,
+        defaults={"proved_at": proved_at},
+        create_defaults={"proved_at": proved_at, "first_at": proved_at},
+    )
+
+
+def proven_models(environment: Environment) -> list[TrainedModel]:
+    """The models proved in this environment (then in the one it follows), newest proof first, that can be served."""
+    found: dict[int, TrainedModel] = {}
+    for place in dict.fromkeys([environment, environment.tag_owner]):
+        proofs = Proof.objects.filter(environment=place, model__deleted_at=None, model__damaged_at=None)
+        for proof in proofs.select_related("model").order_by("-proved_at")[:200]:
+            found.setdefault(proof.model_id, proof.model)
+    return list(found.values())
+
+
+def flush() -> int:
+    """Write the heartbeats since the last call, in one batch; how many. Failing, they wait for the next call."""
+    with _unwritten_lock:
+        keys = list(_unwritten)
+        _unwritten.clear()
+    found = list(_cached(keys).values())
+    plain = [entry for entry in found if entry.pk is not None and not entry.record.proof_due]
+    rows = [Replica(pk=entry.pk, environment_id=entry.environment_id, **_fields(entry)) for entry in plain]
+    try:
+        with transaction.atomic():
+            Replica.objects.bulk_update(rows, ["address", "last_poll_at", "record", "forgotten_at"], batch_size=200)
+    except DATABASE_ERRORS:
+        with _unwritten_lock:
+            _unwritten.update(keys)
+        raise
+    for entry in found:
+        if entry not in plain:
+            with hold(entry.environment_id, entry.name):
+                save(find(entry.environment_id, entry.name) or entry, notable=True)
+    return len(found)
+
+
+def forget(environment: Environment, names: Iterable[str], now: datetime) -> None:
+    """Replicas that are gone for good: kept in history, counted no more."""
+    chosen = list(names)
+    if chosen:
+        environment.replica_set.filter(name__in=chosen).update(forgotten_at=now)

@@ -1,0 +1,56 @@
+"""The web process's own clock: writes heartbeats in batches, notes that polls are heard, settles promotions.
+
+One daemon thread in each web process. `Listening` tells every other process whether silence means anything.
+"""
+
+import logging
+import threading
+from datetime import datetime, timedelta
+
+from django.db import close_old_connections, transaction
+from django.utils import timezone
+
+from environments.models import Listening
+from environments.serving import ledger, settling
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 1.0
+# A longer gap between two rounds is a restart: silence before it means nothing.
+GAP = timedelta(seconds=3)
+
+
+@transaction.atomic
+def note(now: datetime) -> None:
+    """Polls are heard now. After a gap the time without one begins anew."""
+    row = Listening.objects.select_for_update().order_by("pk").first()
+    if row is None:
+        Listening.objects.create(since=now, until=now)
+        return
+    row.since = row.since if now - row.until <= GAP else now
+    row.until = now
+    row.save(update_fields=["since", "until"])
+
+
+def tick(now: datetime) -> None:
+    """One round of the clock."""
+    ledger.flush()
+    note(now)
+    settling.settle_all(now)
+
+
+def _run(stop: threading.Event) -> None:
+    while not stop.wait(EVERY_SECONDS):
+        try:
+            tick(timezone.now())
+        except Exception:
+            logger.exception("Heartbeats could not be written; trying again in %s s.", EVERY_SECONDS)
+        finally:
+            close_old_connections()
+
+
+def start() -> threading.Event:
+    """Start the clock of this process; set the event to stop it."""
+    stop = threading.Event()
+    threading.Thread(target=_run, args=(stop,), name="listening", daemon=True).start()
+    return stop

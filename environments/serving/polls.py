@@ -1,0 +1,198 @@
+"""The work of the serving route: which tag a token opens, who polls, and what the poll gets.
+
+Knows nothing of HTTP: the caller hands in how an archive is served.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from django.utils import timezone
+
+from accounts.models import Project
+from accounts.problems import NotFound, Unauthorized
+from environments import errors
+from environments.decisions import Answer, Decision, Record, Situation, decide
+from environments.models import Environment, Tag, TrainedModel
+from environments.serving import ledger, service_tokens, settling
+from environments.serving.ledger import Entry
+
+logger = logging.getLogger(__name__)
+
+PRODUCTION_ALIAS = "active"
+NEWEST = "latest"
+HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+ONE_ENTITY_TAG = re.compile(r'(?:W/)?"([^",]*)"|([^",*\s]+)')
+
+Served = TypeVar("Served")
+
+
+@dataclass(frozen=True)
+class Pull:
+    """What a service token opens. `environment` is None for a tag that no environment pulls: not recorded."""
+
+    environment: Environment | None
+    model: TrainedModel | None
+
+
+# The last answer to the same question, for as long as the database is away.
+_last_known: dict[tuple[str, str, str, str], Pull] = {}
+
+
+def find_pull(*, token: str, project: str, tag: str, environment: str) -> Pull:
+    """What `token` opens of `tag`. The tag is read each time: a cached one would hand an old archive to a server that
+    has just loaded the new one. While the database is away the last known answer is given."""
+    question = (token, project, tag, environment)
+    try:
+        pull = _find_pull(token, project, _canonical(tag), environment)
+    except ledger.DATABASE_ERRORS as error:
+        logger.warning("The database cannot be read; %s gets the last known answer.", tag)
+        if question not in _last_known:
+            detail = "The database cannot be reached; a Rasa server keeps what it has loaded."
+            raise errors.DatabaseAway(detail, headers={"Retry-After": "5"}) from error
+        return _last_known[question]
+    _last_known[question] = pull
+    return pull
+
+
+def _canonical(tag: str) -> str:
+    return "production" if tag == PRODUCTION_ALIAS else tag
+
+
+def _find_pull(token: str, project: str, tag: str, environment: str) -> Pull:
+    if service_tokens.is_installation_token(token):
+        return _installation_pull(project, tag, environment)
+    own = service_tokens.environment_of(token)
+    if own is None:
+        raise Unauthorized("The service token is unknown; the Connect tab shows the right one.")
+    if own.project.name != project or own.tag_name != tag:
+        raise errors.WrongServiceToken(
+            f"This is the token of {own.name} in {own.project.name}, which pulls the tag {own.tag_name}, not {tag}."
+        )
+    return Pull(environment=own, model=tagged(own.project, tag))
+
+
+def _installation_pull(project_name: str, tag: str, environment_name: str) -> Pull:
+    project = Project.objects.filter(name=project_name).first()
+    if project is None:
+        raise NotFound(f"There is no project {project_name}.")
+    environments = Environment.objects.active().filter(project=project).select_related("project", "follows")
+    found = environments.filter(name=environment_name or tag).first()
+    if environment_name and (found is None or found.tag_name != tag):
+        raise errors.WrongServiceToken(f"No environment {environment_name} pulls the tag {tag}.")
+    if found is not None and found.tag_name != tag:
+        found = None
+    return Pull(environment=found, model=tagged(project, tag))
+
+
+def tagged(project: Project, tag: str) -> TrainedModel | None:
+    """The model that carries the tag; `latest` is the one registered last, `active` another name of `production`."""
+    tag = _canonical(tag)
+    if tag == NEWEST:
+        return TrainedModel.objects.present().filter(project=project).defer("metadata").order_by("-pk").first()
+    row = Tag.objects.filter(project=project, name=tag).select_related("model", "model__project").first()
+    return row.model if row else None
+
+
+def unavailable(model: TrainedModel | None) -> errors.ArchiveDamaged:
+    """What a server hears that has a model, while the archive it should get cannot be served."""
+    name = model.name if model else "the model"
+    return errors.ArchiveDamaged(f"The stored archive of {name} is damaged. Upload it again, or promote another model.")
+
+
+def entity_tag(header: str | None) -> str | None:
+    """The one entity tag of an `If-None-Match`; None for a list, `*` or nothing: such a request is no poll."""
+    match = ONE_ENTITY_TAG.fullmatch((header or "").strip())
+    return (match[1] or match[2]) if match else None
+
+
+def replica_name(sent: str | None, address: str) -> str:
+    """The name a poll gives its replica, else its address. A literal `${HOSTNAME}` was quoted by mistake."""
+    name = (sent or "").strip()
+    return name if name and len(name) <= 200 and name.isprintable() and "${" not in name else address
+
+
+def take(
+    *,
+    environment: Environment,
+    model: TrainedModel | None,
+    name: str,
+    address: str,
+    etag: str,
+    serve: Callable[[TrainedModel], Served],
+) -> tuple[Decision, Served | None]:
+    """Record one poll and answer it. `serve` makes the answer that carries an archive; where it raises
+    `ArchiveDamaged` the next best is decided, and where it raises anything else nothing was downloaded."""
+    with ledger.hold(environment.pk, name):
+        entry = _entry(environment, name, address)
+        known = _is_known(environment, etag, entry.record, model)
+        decision, served = _decide(environment, model, entry.record, etag, known, serve)
+        saved = ledger.save(replace(entry, address=address, record=decision.record), notable=decision.notable)
+    if decision.record.proof_due and not saved.record.proof_due and environment.follows_id is None:
+        settling.settle(environment, timezone.now())
+    return decision, served
+
+
+def _entry(environment: Environment, name: str, address: str) -> Entry:
+    now = timezone.now().timestamp()
+    fresh = Entry(environment_id=environment.pk, name=name, address=address, first_seen=now, record=Record())
+    try:
+        return ledger.find(environment.pk, name) or fresh
+    except ledger.DATABASE_ERRORS:
+        return fresh
+
+
+def _is_known(environment: Environment, etag: str, record: Record, model: TrainedModel | None) -> bool:
+    """Whether the ETag names a model of the project, deleted ones too."""
+    if etag == record.model or (model is not None and etag == model.hash):
+        return True
+    if not HASH.fullmatch(etag):
+        return False
+    try:
+        return TrainedModel.objects.filter(project_id=environment.project_id, hash=etag).exists()
+    except ledger.DATABASE_ERRORS:
+        return True  # It looks like one of ours; taken for one, the server keeps what it has.
+
+
+def _decide(
+    environment: Environment,
+    model: TrainedModel | None,
+    record: Record,
+    etag: str,
+    known: bool,
+    serve: Callable[[TrainedModel], Served],
+) -> tuple[Decision, Served | None]:
+    """Decide, and serve what was decided; an archive that turns out damaged is left out and decided again."""
+    damaged: set[str] = set()
+    candidates: dict[str, TrainedModel] = {model.hash: model} if model else {}
+
+    def proven() -> Sequence[str]:
+        found = {candidate.hash: candidate for candidate in _proven(environment) if candidate.hash not in damaged}
+        candidates.update(found)
+        return list(found)
+
+    while True:
+        loadable = model is not None and model.damaged_at is None and model.hash not in damaged
+        situation = Situation(
+            target=model.hash if model else None,
+            loadable=loadable,
+            workers=environment.workers,
+            interval=environment.pull_interval,
+            proven=proven,
+        )
+        decision = decide(record, etag=etag, known=known, situation=situation, now=timezone.now().timestamp())
+        if decision.answer is not Answer.SERVE or decision.model is None:
+            return decision, None
+        try:
+            return decision, serve(candidates[decision.model])
+        except errors.ArchiveDamaged:
+            damaged.add(decision.model)
+
+
+def _proven(environment: Environment) -> list[TrainedModel]:
+    try:
+        return ledger.proven_models(environment)
+    except ledger.DATABASE_ERRORS:
+        return []

@@ -1,0 +1,363 @@
+"""What an environment serves, and how that is known: the one answer that API, pages and commands give.
+
+Sync and health are computed here from the evidence, never stored and never assumed.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.utils import timezone
+
+from environments import decisions
+from environments.models import Environment, Promotion, TrainedModel
+from environments.serving import ledger
+from environments.serving.evidence import Evidence, gather
+from environments.serving.ledger import Entry
+from environments.states import Health, PromotionStatus, ReplicaState, Sync
+from environments.versions import is_older
+
+# After this a promotion without proof is called unproven: so many intervals, and so many seconds.
+DEADLINE_INTERVALS = 10
+DEADLINE_SECONDS = 120
+# A server that loads a model answers nothing meanwhile: one check without an answer is no news.
+FAILURES_THAT_COUNT = 2
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Replicas by state; `expected` is declared, `live` counts all but silent ones."""
+
+    expected: int
+    live: int
+    serving: int
+    loading: int
+    stuck: int
+    silent: int
+    empty: int
+    foreign: int
+
+
+@dataclass(frozen=True)
+class ReplicaReport:
+    """One replica. `model` is a model's name, `interval` in seconds, `proved` whether it has proved the environment's
+    model; `reason` says why it is not simply serving."""
+
+    name: str
+    address: str
+    state: ReplicaState
+    model: str | None
+    since: datetime
+    last_poll_at: datetime | None
+    downloads: int
+    interval: float | None
+    reason: str
+    proved: bool
+    proved_at: datetime | None
+
+
+@dataclass(frozen=True)
+class EnvironmentReport:
+    """`reasons` are sentences that say why sync or health is not as it should be. `promotion` is the newest one of
+    the environment whose tag this one pulls; `interval` the seconds between pulls that were assumed."""
+
+    environment: Environment
+    model: TrainedModel | None
+    sync: Sync
+    health: Health
+    replicas: Counts
+    since: datetime | None
+    promoted_by: str | None
+    reasons: tuple[str, ...]
+    members: tuple[ReplicaReport, ...]
+    promotion: Promotion | None
+    interval: float
+
+    @property
+    def deadline(self) -> timedelta:
+        """How long a promotion may go without proof."""
+        return timedelta(seconds=DEADLINE_INTERVALS * self.interval + DEADLINE_SECONDS)
+
+
+def report(environment: Environment, now: datetime | None = None) -> EnvironmentReport:
+    return reports([environment], now)[0]
+
+
+def reports(environments: Iterable[Environment], now: datetime | None = None) -> list[EnvironmentReport]:
+    """A report of each environment, in their order, with a constant number of queries."""
+    return [judge(evidence) for evidence in gather(environments, now or timezone.now())]
+
+
+def judge(evidence: Evidence) -> EnvironmentReport:
+    """What the evidence says, and no more than it proves."""
+    environment, promotion = evidence.environment, evidence.promotion
+    members = _members(evidence)
+    counts = _counts(environment, members)
+    interval = _interval(environment, members)
+    contradiction = _contradiction(evidence, members)
+    sync = _sync(evidence, members, counts, interval, contradiction)
+    health, reasons = _health(evidence, members, counts, interval)
+    return EnvironmentReport(
+        environment=environment,
+        model=evidence.target,
+        sync=sync,
+        health=Health.DEGRADED if contradiction and health is Health.HEALTHY else health,
+        replicas=counts,
+        since=promotion.created_at if promotion else None,
+        promoted_by=promotion.by_name if promotion else None,
+        reasons=(*reasons, *([contradiction] if contradiction else [])),
+        members=tuple(members),
+        promotion=promotion,
+        interval=interval,
+    )
+
+
+# Replicas
+
+
+def _members(evidence: Evidence) -> list[ReplicaReport]:
+    polled = [] if evidence.environment.pulls_once else [_member(entry, evidence) for entry in evidence.entries]
+    stand_in = None if polled else _stand_in(evidence)
+    return [stand_in] if stand_in else polled
+
+
+def _member(entry: Entry, evidence: Evidence) -> ReplicaReport:
+    record, environment = entry.record, evidence.environment
+    interval = environment.pull_interval or record.learned_interval(environment.workers)
+    target = evidence.target
+    last_poll = ledger.at(record.last_poll) if record.last_poll else None
+    state = _state(entry, evidence, interval or decisions.RASA_INTERVAL)
+    return ReplicaReport(
+        name=entry.name,
+        address=entry.address,
+        state=state,
+        model=evidence.names.get(record.model) if record.model else None,
+        since=ledger.at(_since(entry, state)),
+        last_poll_at=last_poll,
+        downloads=record.downloads,
+        interval=interval,
+        reason=_reason(state, entry, evidence),
+        proved=target is not None and record.proved == target.hash,
+        proved_at=ledger.at(record.proved_at) if record.proved_at and record.proved else None,
+    )
+
+
+def _state(entry: Entry, evidence: Evidence, interval: float) -> ReplicaState:
+    """The first that holds, in the order of `ReplicaState`."""
+    record, target = entry.record, evidence.target
+    silence = evidence.now.timestamp() - (record.last_poll or entry.first_seen)
+    if silence > decisions.SILENT_AFTER * interval:
+        return ReplicaState.SILENT
+    current = target is not None and record.target == target.hash
+    if current and record.stuck_since is not None:
+        return ReplicaState.STUCK
+    if record.model is not None and record.model not in evidence.promoted:
+        return ReplicaState.FOREIGN
+    unproved = target is not None and record.proved != target.hash
+    given = record.loading_since is not None or (target is not None and record.model == target.hash)
+    if current and unproved and given:
+        return ReplicaState.LOADING
+    return ReplicaState.EMPTY if record.model is None else ReplicaState.SERVING
+
+
+def _since(entry: Entry, state: ReplicaState) -> float:
+    record = entry.record
+    match state:
+        case ReplicaState.SILENT:
+            since = record.last_poll
+        case ReplicaState.STUCK:
+            since = record.stuck_since
+        case ReplicaState.LOADING:
+            since = record.loading_since or record.etag_since
+        case ReplicaState.SERVING:
+            since = record.proved_at or record.etag_since
+        case _:
+            since = record.etag_since
+    return since or entry.first_seen
+
+
+def _reason(state: ReplicaState, entry: Entry, evidence: Evidence) -> str:
+    record, target = entry.record, evidence.target
+    match state:
+        case ReplicaState.STUCK if target is not None:
+            return _why_stuck(entry, target, evidence)
+        case ReplicaState.SILENT:
+            return "No poll for three intervals: it stopped, cannot reach the control plane, or its token is wrong."
+        case ReplicaState.FOREIGN:
+            name = evidence.names.get(record.model or "", "a model")
+            return f"It has loaded {name}, which was never promoted here."
+        case ReplicaState.EMPTY:
+            return "It has no model loaded and the environment has none for it. Promote one."
+        case ReplicaState.LOADING:
+            return f"It was given {target.name} and has not shown yet that it serves it." if target else ""
+    return ""
+
+
+def _why_stuck(entry: Entry, target: TrainedModel, evidence: Evidence) -> str:
+    check = evidence.check
+    tried = f"It downloaded {target.name} {decisions.TRIES} times per process and did not load it."
+    if check and check.minimum_compatible_version and is_older(target.version, check.minimum_compatible_version):
+        return (
+            f"{tried} The model was trained with Rasa {target.version}; the server runs {check.version} and takes "
+            f"{check.minimum_compatible_version} or newer. Roll back, or train it again."
+        )
+    fallback = evidence.names.get(entry.record.fallback or "")
+    instead = f" It was given {fallback} instead." if fallback else ""
+    return f"{tried}{instead} Its log has the cause under 'Failed to update model'. Roll back, or retry."
+
+
+def _stand_in(evidence: Evidence) -> ReplicaReport | None:
+    """What `/status` says, where no replica polls: it stands for one replica."""
+    check, target, model = evidence.check, evidence.target, evidence.checked_model
+    if check is None or check.failures or check.reached_at is None:
+        return None
+    if not evidence.environment.pulls_once and model is None:
+        return None
+    state = ReplicaState.SERVING if model else ReplicaState.FOREIGN if check.model_id else ReplicaState.EMPTY
+    return ReplicaReport(
+        name=urlsplit(evidence.environment.url).netloc,
+        address="",
+        state=state,
+        model=model.name if model else None,
+        since=check.model_since or check.reached_at,
+        last_poll_at=None,
+        downloads=0,
+        interval=None,
+        reason="" if model else "Its /status names no model that was promoted here.",
+        proved=model is not None and model == target,
+        proved_at=check.model_since,
+    )
+
+
+def _counts(environment: Environment, members: Sequence[ReplicaReport]) -> Counts:
+    by_state = Counter(member.state for member in members)
+    return Counts(
+        expected=environment.replicas,
+        live=len(members) - by_state[ReplicaState.SILENT],
+        **{state.value: by_state[state] for state in ReplicaState},
+    )
+
+
+def _interval(environment: Environment, members: Sequence[ReplicaReport]) -> float:
+    if environment.pull_interval:
+        return environment.pull_interval
+    learned = [member.interval for member in members if member.interval]
+    return max(learned) if learned else decisions.RASA_INTERVAL
+
+
+def _live(members: Sequence[ReplicaReport]) -> list[ReplicaReport]:
+    return [member for member in members if member.state is not ReplicaState.SILENT]
+
+
+def all_proved(report: EnvironmentReport) -> bool:
+    """The expected number of replicas proved the model, and no live one has not."""
+    return _all_proved(report.members, report.replicas.expected)
+
+
+def _all_proved(members: Sequence[ReplicaReport], expected: int) -> bool:
+    live = _live(members)
+    return all(member.proved for member in live) and len(live) >= expected
+
+
+# Sync
+
+
+def _sync(
+    evidence: Evidence, members: Sequence[ReplicaReport], counts: Counts, interval: float, contradiction: str
+) -> Sync:
+    if not _listened_for(evidence, interval):
+        return Sync.UNKNOWN
+    if evidence.target is None:
+        return _sync_to_nothing(members)
+    if _all_proved(members, counts.expected):
+        return Sync.OUT_OF_SYNC if contradiction else Sync.IN_SYNC
+    return Sync.ROLLING_OUT if _rolls_out(evidence, members, counts, interval) else Sync.OUT_OF_SYNC
+
+
+def _listened_for(evidence: Evidence, interval: float) -> bool:
+    """Whether polls were heard for a whole interval: before that silence and absence mean nothing."""
+    since = evidence.listening_since
+    return since is not None and evidence.now - since >= timedelta(seconds=interval)
+
+
+def _sync_to_nothing(members: Sequence[ReplicaReport]) -> Sync:
+    live = _live(members)
+    if any(member.model or member.state is ReplicaState.FOREIGN for member in live):
+        return Sync.OUT_OF_SYNC
+    return Sync.IN_SYNC if live else Sync.UNKNOWN
+
+
+def _rolls_out(evidence: Evidence, members: Sequence[ReplicaReport], counts: Counts, interval: float) -> bool:
+    promotion = evidence.promotion
+    if counts.stuck:
+        return False
+    if counts.loading:
+        return True
+    age = evidence.now - promotion.created_at if promotion else None
+    fresh = age is not None and age < timedelta(seconds=DEADLINE_INTERVALS * interval + DEADLINE_SECONDS)
+    if promotion and promotion.environment_id == evidence.environment.pk:
+        return promotion.status == PromotionStatus.ROLLING_OUT
+    return fresh and any(not member.proved for member in _live(members))
+
+
+def _contradiction(evidence: Evidence, members: Sequence[ReplicaReport]) -> str:
+    """What `/status` says against the polls, asked after the last proof; empty where they agree."""
+    check, target = evidence.check, evidence.target
+    proofs = [member.proved_at for member in members if member.proved and member.proved_at]
+    if check is None or check.failures or check.checked_at is None or target is None or not proofs:
+        return ""
+    same = check.model_id == target.model_id
+    if same or not target.model_id or check.checked_at <= max(proofs):
+        return ""
+    loaded = f"another model ({check.model_file or check.model_id})" if check.model_id else "no model"
+    return (
+        f"The server says it has {loaded} loaded, though its polls name {target.name}: somebody changed it behind the "
+        "control plane. Restart it."
+    )
+
+
+# Health
+
+
+def _health(
+    evidence: Evidence, members: Sequence[ReplicaReport], counts: Counts, interval: float
+) -> tuple[Health, list[str]]:
+    check = evidence.check
+    if not _listened_for(evidence, interval):
+        return Health.UNKNOWN, []
+    answers = check is not None and check.reached_at is not None and check.failures < FAILURES_THAT_COUNT
+    asked = check is not None and check.checked_at is not None
+    if not counts.live and not answers:
+        if not asked and not members:
+            return Health.UNKNOWN, ["Neither a poll nor an answer of its URL was heard yet."]
+        return Health.UNREACHABLE, [_unreachable(evidence)]
+    reasons = [f"{member.name}: {member.reason}" for member in members if _is_trouble(member)]
+    if evidence.target and evidence.target.damaged_at:
+        reasons.append(f"The stored archive of {evidence.target.name} is damaged and is not served. Upload it again.")
+    if counts.live < counts.expected:
+        reasons.append(_missing(evidence, counts))
+    if asked and not answers and evidence.environment.url:
+        reasons.append(f"Replicas poll, but {evidence.environment.url} does not answer: {check.error if check else ''}")
+    return (Health.DEGRADED, reasons) if reasons else (Health.HEALTHY, [])
+
+
+def _is_trouble(member: ReplicaReport) -> bool:
+    return member.state in (ReplicaState.STUCK, ReplicaState.SILENT, ReplicaState.FOREIGN)
+
+
+def _unreachable(evidence: Evidence) -> str:
+    check = evidence.check
+    error = f" ({check.error})" if check and check.error else ""
+    return f"No replica polls and {evidence.environment.url or 'no URL'} does not answer{error}. Start its server."
+
+
+def _missing(evidence: Evidence, counts: Counts) -> str:
+    missing = f"{counts.expected - counts.live} of {counts.expected} replicas missing"
+    if counts.live or evidence.environment.pulls_once:
+        return f"{missing}."
+    return (
+        f"{missing}: the server answers, but no replica polls. Compare its endpoints.yml with the Connect tab; a wrong "
+        "token is invisible on the Rasa side."
+    )

@@ -1,0 +1,216 @@
+"""What a poll gets: rules of the decision, without a database."""
+
+from dataclasses import replace
+
+import pytest
+
+from environments.decisions import TRIES, Answer, Fallback, Record, Situation, decide, forget_tries
+
+OTTER, HERON, FOX = "a" * 64, "b" * 64, "c" * 64
+FRESH, RESTARTED = "1" * 32, "2" * 32
+
+
+class Replica:
+    """One replica that polls; what it gets is decided with `situation`."""
+
+    def __init__(self, target=None, *, workers=1, interval=10.0, proven=(), loadable=True):
+        self.record = Record()
+        self.now = 1000.0
+        self.proven = list(proven)
+        self.situation = Situation(target, loadable, workers, interval, lambda: self.proven)
+
+    def poll(self, etag, after=10.0):
+        self.now += after
+        known = len(etag) == 64
+        decision = decide(self.record, etag=etag, known=known, situation=self.situation, now=self.now)
+        self.record = decision.record
+        return decision.answer, decision.model
+
+    def fails_to_load(self, etag):
+        for _ in range(TRIES):
+            answer, _ = self.poll(etag)
+            assert answer is Answer.SERVE
+
+    def promote(self, target):
+        self.situation = replace(self.situation, target=target)
+
+
+SERVES_OTTER = (Answer.SERVE, OTTER)
+NOT_MODIFIED = (Answer.NOT_MODIFIED, None)
+
+
+def test_a_fresh_process_is_given_the_tags_model():
+    assert Replica(OTTER).poll(FRESH) == SERVES_OTTER
+
+
+def test_the_etag_of_the_tags_model_gets_not_modified_and_proves_it():
+    replica = Replica(OTTER)
+    replica.poll(FRESH)
+    assert replica.poll(OTTER) == NOT_MODIFIED
+    assert replica.record.proved == OTTER
+    assert replica.record.proved_at == replica.now
+
+
+def test_another_known_model_is_replaced():
+    replica = Replica(OTTER)
+    assert replica.poll(HERON) == SERVES_OTTER
+
+
+def test_without_a_model_a_server_keeps_what_it_has():
+    assert Replica(None).poll(HERON) == (Answer.NO_MODEL, None)
+
+
+def test_three_downloads_without_the_new_etag_leave_a_process_with_its_model():
+    replica = Replica(OTTER)
+    replica.fails_to_load(HERON)
+    assert replica.poll(HERON) == NOT_MODIFIED
+    assert replica.record.stuck_since == replica.now
+    assert replica.poll(HERON) == NOT_MODIFIED
+
+
+def test_a_process_without_a_model_gets_the_last_proven_one_instead():
+    replica = Replica(OTTER, proven=[OTTER, HERON, FOX])
+    replica.fails_to_load(FRESH)
+    assert replica.poll(FRESH) == (Answer.SERVE, HERON)
+    assert replica.poll(HERON) == NOT_MODIFIED
+    assert replica.record.stuck_since is not None
+
+
+def test_where_the_fallback_fails_too_the_one_before_is_given():
+    replica = Replica(OTTER, proven=[HERON, FOX])
+    replica.fails_to_load(FRESH)
+    assert [replica.poll(FRESH)[1] for _ in range(TRIES)] == [HERON] * TRIES
+    assert replica.poll(FRESH) == (Answer.SERVE, FOX)
+
+
+def test_a_restarted_process_is_a_new_one_and_tries_again():
+    replica = Replica(OTTER, proven=[HERON])
+    replica.fails_to_load(HERON)
+    replica.poll(HERON)
+    assert replica.poll(RESTARTED) == SERVES_OTTER
+
+
+def test_ten_restarts_within_an_interval_always_get_a_model():
+    replica = Replica(OTTER)
+    for number in range(10):
+        assert replica.poll(f"{number:032x}", after=0.5) == SERVES_OTTER
+    assert replica.record.stuck_since is None
+
+
+def test_retry_gives_the_model_again():
+    replica = Replica(OTTER, proven=[HERON])
+    replica.fails_to_load(FRESH)
+    replica.poll(FRESH)
+    assert replica.poll(HERON) == NOT_MODIFIED
+    replica.record = forget_tries(replica.record)
+    assert replica.poll(HERON) == SERVES_OTTER
+
+
+def test_a_tag_that_moves_ends_being_stuck():
+    replica = Replica(OTTER)
+    replica.fails_to_load(HERON)
+    replica.poll(HERON)
+    replica.promote(FOX)
+    assert replica.poll(HERON) == (Answer.SERVE, FOX)
+    assert replica.record.stuck_since is None
+
+
+def test_rolling_back_to_what_it_kept_needs_no_download():
+    replica = Replica(OTTER)
+    replica.fails_to_load(HERON)
+    replica.poll(HERON)
+    replica.promote(HERON)
+    assert replica.poll(HERON) == NOT_MODIFIED
+    assert replica.record.stuck_since is None
+
+
+def test_a_late_load_ends_being_stuck():
+    replica = Replica(OTTER)
+    replica.fails_to_load(HERON)
+    replica.poll(HERON)
+    assert replica.poll(OTTER) == NOT_MODIFIED
+    assert replica.record.stuck_since is None
+
+
+def test_four_workers_may_download_three_times_each():
+    replica = Replica(OTTER, workers=4)
+    answers = [replica.poll(HERON, after=2.5)[0] for _ in range(4 * TRIES + 1)]
+    assert answers == [Answer.SERVE] * (4 * TRIES) + [Answer.NOT_MODIFIED]
+
+
+def test_several_workers_prove_only_after_a_whole_interval_of_agreeing_polls():
+    replica = Replica(OTTER, workers=2)
+    replica.poll(HERON)
+    replica.poll(OTTER, after=1)
+    assert replica.record.proved is None
+    replica.poll(HERON, after=1)
+    replica.poll(OTTER, after=8)
+    replica.poll(OTTER, after=5)
+    assert replica.record.proved is None
+    replica.poll(OTTER, after=5)
+    assert replica.record.proved == OTTER
+
+
+def test_a_restart_takes_the_proof_back():
+    replica = Replica(OTTER)
+    replica.poll(OTTER)
+    replica.poll(RESTARTED)
+    assert replica.record.proved is None
+
+
+def test_a_damaged_archive_is_an_error_that_leaves_the_model_loaded():
+    replica = Replica(OTTER, loadable=False)
+    assert replica.poll(HERON) == (Answer.UNAVAILABLE, None)
+
+
+def test_with_nothing_loaded_a_damaged_archive_is_replaced_by_the_last_proven_until_it_heals():
+    replica = Replica(OTTER, loadable=False, proven=[HERON])
+    assert replica.poll(FRESH) == (Answer.SERVE, HERON)
+    assert replica.record.fallback_why is Fallback.DAMAGED
+    assert replica.poll(HERON) == NOT_MODIFIED
+    replica.situation = replace(replica.situation, loadable=True)
+    assert replica.poll(HERON) == SERVES_OTTER
+
+
+def test_with_nothing_to_give_an_empty_server_is_left_alone():
+    replica = Replica(OTTER, loadable=False)
+    assert replica.poll(FRESH) == NOT_MODIFIED
+
+
+def test_a_poll_that_changes_nothing_is_not_notable():
+    replica = Replica(OTTER)
+    replica.poll(OTTER)
+    written = replace(replica.record, proof_due=False)
+    decision = decide(written, etag=OTTER, known=True, situation=replica.situation, now=replica.now + 10)
+    assert not decision.notable
+
+
+def test_the_tries_of_old_processes_are_forgotten_in_the_end():
+    replica = Replica(OTTER)
+    for number in range(500):
+        replica.poll(f"{number:032x}")
+    assert len(replica.record.tries) <= 64
+
+
+@pytest.mark.parametrize(
+    ("gaps", "workers", "learned"),
+    [
+        ([], 1, None),
+        ([10, 10, 11], 1, 10),
+        ([0, 0, 0, 10, 0, 0, 0, 10], 4, 10),
+        ([0.5, 0.5], 1, 2.0),
+        ([10, 10, 60, 10], 1, 10),
+    ],
+)
+def test_the_interval_is_learned_from_the_polls(gaps, workers, learned):
+    replica = Replica(OTTER, workers=workers, interval=None)
+    replica.poll(OTTER)
+    for gap in gaps:
+        replica.poll(OTTER, after=gap)
+    assert replica.record.learned_interval(workers) == learned
+
+
+def test_a_record_survives_being_written_as_json():
+    replica = Replica(OTTER, loadable=False, proven=[HERON])
+    replica.poll(FRESH)
+    assert Record.from_json(replica.record.as_json()) == replica.record
