@@ -199,6 +199,22 @@ class EnvironmentExists(Problem):
     code, status, title, reason = "environment-exists", 409, "An environment of this name exists", "EnvironmentExists"
 
 
+class InvalidUrl(Problem):
+    code, status, title, reason = "invalid-url", 400, "This address cannot be used", "InvalidUrl"
+
+
+class InvalidEnvironment(Problem):
+    """What was asked for does not fit the other environments of the project."""
+
+    code, status, title, reason = "invalid-environment", 409, "The environments do not fit", "InvalidEnvironment"
+
+
+class HasFollowers(Problem):
+    """`followers` lists the environments that serve what this one serves."""
+
+    code, status, title, reason = "has-followers", 409, "Other environments follow this one", "HasFollowers"
+
+
 class EnvironmentsFileInvalid(Problem):
     """`errors` of the file, each with line, key and cure."""
 
