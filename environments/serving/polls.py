@@ -53,7 +53,8 @@ def find_pull(*, token: str, project: str, tag: str, environment: str) -> Pull:
             detail = "The database cannot be reached; a Rasa server keeps what it has loaded."
             raise errors.DatabaseAway(detail, headers={"Retry-After": "5"}) from error
         return _last_known[question]
-    _last_known[question] = pull
+    if pull.model is not None:
+        _last_known[question] = pull
     return pull
 
 

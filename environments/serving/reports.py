@@ -338,6 +338,8 @@ def _health(
         reasons.append(f"The stored archive of {evidence.target.name} is damaged and is not served. Upload it again.")
     if counts.live < counts.expected:
         reasons.append(_missing(evidence, counts))
+    if check and check.error and not check.failures:
+        reasons.append(f"{evidence.environment.url}: {check.error}")
     if asked and not answers and evidence.environment.url:
         reasons.append(f"Replicas poll, but {evidence.environment.url} does not answer: {check.error if check else ''}")
     return (Health.DEGRADED, reasons) if reasons else (Health.HEALTHY, [])

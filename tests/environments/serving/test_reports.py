@@ -144,6 +144,14 @@ def test_one_check_without_an_answer_is_no_news(served, otter):
     assert report(served, NOW).health == "healthy"
 
 
+def test_a_server_that_refuses_the_declared_token_makes_it_degraded(served, otter):
+    replica(served, model=otter, proved=True)
+    answers(served, otter.model_id, error="It refuses the token that is declared for it.")
+    found = report(served, NOW)
+    assert (found.sync, found.health) == ("in_sync", "degraded")
+    assert "refuses the token" in found.reasons[0]
+
+
 def test_a_server_that_answers_but_never_polls_points_to_its_token(served):
     answers(served)
     found = report(served, NOW)
