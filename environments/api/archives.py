@@ -1,0 +1,135 @@
+"""An archive as an answer: ETag, `filename`, ranges, and a bounded number of downloads at a time (rasa-facts, 1)."""
+
+import contextlib
+import re
+from typing import BinaryIO, Final
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from rest_framework.request import Request
+
+from accounts.problems import Busy
+from environments import stores
+from environments.api.limits import DOWNLOADS
+from environments.clients.storage import StorageDamaged, StorageError
+from environments.errors import ArchiveDamaged, RangeNotSatisfiable
+from environments.models import TrainedModel
+
+CHUNK: Final = 256 * 1024
+
+_ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"|([^\s,"]+)')
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
+
+
+def archive_response(request: HttpRequest | Request, model: TrainedModel) -> HttpResponseBase:
+    """The archive of `model` for GET, its headers for HEAD, 304 to who has it already.
+
+    Never with a Content-Encoding: Rasa would fail to load it. Raises ArchiveDamaged, RangeNotSatisfiable and, with all
+    download slots taken, Busy.
+    """
+    headers = {"ETag": model.etag, "Cache-Control": "no-cache"}
+    if has_already(request.headers.get("If-None-Match", ""), model):
+        return HttpResponse(status=304, headers=headers)
+    if model.damaged_at:
+        raise _damaged(model)
+    headers |= {
+        "filename": model.filename,
+        "Accept-Ranges": "bytes",
+        "Content-Type": "application/gzip",
+        "Content-Disposition": f'attachment; filename="{model.filename}"',
+        "Content-Length": str(model.size),
+    }
+    if request.method == "HEAD":
+        _open(model).close()
+        return HttpResponse(headers=headers)
+    wanted = _range(request, model)
+    if wanted is None:
+        return StreamingHttpResponse(_download(model, range(model.size)), headers=headers)
+    headers["Content-Length"] = str(len(wanted))
+    headers["Content-Range"] = f"bytes {wanted[0]}-{wanted[-1]}/{model.size}"
+    return StreamingHttpResponse(_download(model, wanted), status=206, headers=headers)
+
+
+def has_already(if_none_match: str, model: TrainedModel) -> bool:
+    """Whether the header names the model: `*`, or its ETag quoted, bare or weak, alone or in a list."""
+    tags = [quoted or bare for quoted, bare in _ENTITY_TAG.findall(if_none_match)]
+    return if_none_match.strip() == "*" or model.hash in tags
+
+
+def _range(request: HttpRequest | Request, model: TrainedModel) -> range | None:
+    """The bytes that are asked for; None for all of them, also where several ranges or nonsense are asked for."""
+    match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    # A condition that is not our ETag to the letter (a weak one, a date) is not met.
+    if match is None or not any(match.groups()) or request.headers.get("If-Range", model.etag) != model.etag:
+        return None
+    first, last = match.groups()
+    if not first:
+        start, end = max(model.size - int(last), 0), model.size
+    else:
+        start, end = int(first), min(int(last) + 1, model.size) if last else model.size
+        if last and int(last) < start:
+            return None
+    if start >= end:
+        raise RangeNotSatisfiable(
+            f"{model.filename} has {model.size} bytes.", headers={"Content-Range": f"bytes */{model.size}"}
+        )
+    return range(start, end)
+
+
+class _Download:
+    """Bytes of an open archive. Closing it gives the slot back, once; the server does so when the client goes away."""
+
+    def __init__(self, file: BinaryIO, left: int) -> None:
+        self._file: BinaryIO | None = file
+        self._left = left
+
+    def __iter__(self) -> "_Download":
+        return self
+
+    def __next__(self) -> bytes:
+        data = self._file.read(min(CHUNK, self._left)) if self._file else b""
+        if not data:
+            raise StopIteration
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        file, self._file = self._file, None
+        if file:
+            DOWNLOADS.release()
+            file.close()
+
+    __del__ = close
+
+
+def _download(model: TrainedModel, wanted: range) -> _Download:
+    if not DOWNLOADS.try_acquire():
+        raise Busy("Too many downloads at a time. Try again in a few seconds.")
+    try:
+        file = _open(model)
+        file.seek(wanted.start)
+    except BaseException:
+        DOWNLOADS.release()
+        raise
+    return _Download(file, len(wanted))
+
+
+def _open(model: TrainedModel) -> BinaryIO:
+    try:
+        return stores.models().open(model.hash)
+    except StorageDamaged as error:
+        # While the database is away the next request that finds it damaged notes it.
+        with contextlib.suppress(DatabaseError):
+            TrainedModel.objects.filter(pk=model.pk, damaged_at=None).update(damaged_at=timezone.now())
+        raise _damaged(model) from error
+    except (StorageError, OSError) as error:
+        # Not noted: a folder that is not mounted comes back.
+        raise ArchiveDamaged(
+            f"The stored archive of {model.name} cannot be read. Look at the storage, or upload the model again."
+        ) from error
+
+
+def _damaged(model: TrainedModel) -> ArchiveDamaged:
+    return ArchiveDamaged(f"The stored archive of {model.name} is damaged. Upload the same archive again.")
