@@ -6,7 +6,7 @@ from pathlib import Path
 import environ
 from celery.schedules import crontab
 
-from controlplane import home
+from controlplane import home, rasa_install
 
 env = environ.Env()
 
@@ -15,6 +15,11 @@ CONTROLPLANE_HOME = Path(env.str("CONTROLPLANE_HOME", default=str(BASE_DIR / "va
 CONTROLPLANE_HOME.mkdir(parents=True, exist_ok=True)
 CONTROLPLANE_ENVIRONMENTS = Path(
     env.str("CONTROLPLANE_ENVIRONMENTS", default=str(BASE_DIR / "environments.yml"))
+).resolve()
+
+# Where `manage.py install_rasa` puts the Rasa server of local environments.
+CONTROLPLANE_RASA_HOME = Path(
+    env.str("CONTROLPLANE_RASA_HOME", default=str(CONTROLPLANE_HOME / f"rasa-{rasa_install.VERSION}"))
 ).resolve()
 
 # What `${VAR}` in environments.yml may name: the process's own variables, then those the first start made.
@@ -172,6 +177,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 if CELERY_BROKER_URL.startswith("filesystem:"):
+    CELERY_BROKER_TRANSPORT = "controlplane.broker:Transport"
     CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(BROKER_FOLDER / "messages"),

@@ -10,6 +10,7 @@ from accounts.actions import api_tokens
 from accounts.actor import API, Actor
 from accounts.models import Project, User
 from environments.models import Environment, TrainedModel
+from tests import services
 from tests.factories import EnvironmentFactory, ProjectFactory, TrainedModelFactory, UserFactory
 from tests.fake_rasa import FakeRasa
 
@@ -24,6 +25,17 @@ BENS_GRANTS = (
     "conversations.write",
     "tokens.write",
 )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """A test whose service is missing is skipped with the reason; where services are required, it fails."""
+    for marker in item.iter_markers():
+        reason = services.missing(marker.name) if marker.name in services.SERVICES else None
+        if reason and services.required():
+            pytest.fail(reason, pytrace=False)
+        if reason:
+            pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,94 @@
+"""The embedded broker: whole messages only, one reader each, bindings that survive a common start."""
+
+import threading
+from queue import Empty
+
+import pytest
+from kombu import Connection, Exchange, Queue
+
+from controlplane import broker
+from controlplane.celery import app
+
+QUEUE = Queue("default", Exchange("default"), routing_key="default")
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return {
+        "data_folder_in": str(tmp_path / "broker" / "messages"),
+        "data_folder_out": str(tmp_path / "broker" / "messages"),
+        "processed_folder": str(tmp_path / "broker" / "processed"),
+        "control_folder": str(tmp_path / "broker" / "control"),
+    }
+
+
+@pytest.fixture
+def connection(folders):
+    with Connection(transport=broker.Transport, transport_options=folders) as connection:
+        yield connection
+
+
+@pytest.fixture
+def queue(connection):
+    with connection.SimpleQueue(QUEUE) as queue:
+        yield queue
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_messages_come_out_in_the_order_they_went_in(queue):
+    for number in range(5):
+        queue.put({"number": number})
+    assert len(queue) == 5
+    assert [queue.get(block=False).payload["number"] for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(Empty):
+        queue.get(block=False)
+
+
+def test_a_half_written_message_is_not_seen(queue, tmp_path):
+    (tmp_path / "broker" / "messages" / ".abc.tmp").write_text('{"half')
+    with pytest.raises(Empty):
+        queue.get(block=False)
+
+
+def test_an_unreadable_message_is_left_out_and_the_next_one_comes(queue, tmp_path, caplog):
+    (tmp_path / "broker" / "messages" / "00_abc.default.msg").write_text("")
+    queue.put("sound")
+    assert queue.get(block=False).payload == "sound"
+    assert "cannot be read" in caplog.text
+
+
+def test_a_taken_message_leaves_no_file(queue, tmp_path):
+    queue.put("once")
+    queue.get(block=False).ack()
+    assert names(tmp_path / "broker" / "messages") == []
+    assert names(tmp_path / "broker" / "processed") == []
+
+
+def test_purging_empties_the_queue(queue):
+    queue.put("one")
+    queue.put("two")
+    assert queue.clear() == 2
+    assert len(queue) == 0
+
+
+def test_several_that_bind_at_once_on_an_empty_folder_are_all_bound(folders):
+    def bind(name):
+        with Connection(transport=broker.Transport, transport_options=folders) as connection:
+            Queue(name, Exchange("shared"), routing_key=name).bind(connection.channel()).declare()
+
+    threads = [threading.Thread(target=bind, args=[f"queue-{number}"]) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with Connection(transport=broker.Transport, transport_options=folders) as connection:
+        bound = connection.channel().get_table("shared")
+    assert sorted(row.queue for row in bound) == sorted(f"queue-{number}" for number in range(12))
+
+
+def test_the_application_uses_this_transport_for_the_embedded_broker():
+    with app.connection_for_write() as connection:
+        assert connection.get_transport_cls() is broker.Transport
