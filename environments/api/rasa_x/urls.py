@@ -1,5 +1,13 @@
 """The routes of Rasa X, and the short forms for endpoints.yml."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from environments.api.rasa_x.pulls import TagView
+
+urlpatterns = [
+    # What Rasa servers poll.
+    path("api/projects/<project>/models/tags/<tag>", TagView.as_view()),
+    path("api/models/tags/<tag>", TagView.as_view()),
+    path("models/<project>@<tag>", TagView.as_view()),
+    path("models/<project>", TagView.as_view()),
+]

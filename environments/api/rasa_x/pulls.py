@@ -1,0 +1,110 @@
+"""The serving route: a Rasa server pulls its model here, and each poll proves what it has loaded.
+
+`GET …/models/tags/{tag}` and the short forms `/models/{project}@{tag}` and `/models/{project}`. Polls skip DRF: they
+come by the hundred a second. People and scripts download by tag through the same route; nothing of theirs is recorded.
+"""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+
+from accounts.authentication import bearer, peer_address
+from accounts.problems import NotFound
+from environments import permissions
+from environments.api.archives import archive_response
+from environments.api.schema import rasa_refusals
+from environments.api.views import RasaXView
+from environments.decisions import Answer, Decision
+from environments.models import TrainedModel
+from environments.serving import polls, service_tokens
+
+DEFAULT_PROJECT = "default"
+DEFAULT_TAG = "production"
+
+PARAMETERS = [
+    OpenApiParameter("token", str, description="Service token; better sent as `Authorization: Bearer`."),
+    OpenApiParameter("replica", str, description="The replica's name; the peer address stands for a missing one."),
+    OpenApiParameter("environment", str, description="Who polls, with the installation-wide token only."),
+    OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="What the process has loaded."),
+]
+RESPONSES: dict[Any, Any] = {
+    (200, "application/gzip"): OpenApiResponse(OpenApiTypes.BINARY, description="The archive, with its ETag"),
+    (206, "application/gzip"): OpenApiResponse(OpenApiTypes.BINARY, description="A range of it"),
+    304: OpenApiResponse(description="Nothing new"),
+    **rasa_refusals(403, 416, 503),
+}
+
+
+def service_token_of(request: HttpRequest) -> str | None:
+    """The service token of a Rasa server, from `?token=` or the header; None if the credential is of another kind."""
+    token = request.GET.get("token") or bearer(request)
+    if not token:
+        return None
+    if token.startswith(service_tokens.PREFIX) or service_tokens.is_installation_token(token):
+        return token
+    return token if "token" in request.GET else None
+
+
+class TagView(RasaXView):
+    """The archive of the model that carries a tag."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        token = service_token_of(request) if request.method in ("GET", "HEAD") else None
+        if token is None:
+            return super().dispatch(request, *args, **kwargs)
+        return pull(request, token, kwargs.get("project", DEFAULT_PROJECT), kwargs.get("tag", DEFAULT_TAG))
+
+    @extend_schema(parameters=PARAMETERS, responses=RESPONSES)
+    def get(self, request: Request, tag: str = DEFAULT_TAG, **kwargs: str) -> HttpResponseBase:
+        """Download the model of a tag. With a service token and `If-None-Match` this is a Rasa server's poll."""
+        permissions.check_can_read_models(self.actor, self.project)
+        model = polls.tagged(self.project, tag)
+        if model is None:
+            raise no_model(tag)
+        return archive_response(request._request, model)
+
+    @extend_schema(parameters=PARAMETERS, responses=RESPONSES)
+    def head(self, request: Request, tag: str = DEFAULT_TAG, **kwargs: str) -> HttpResponseBase:
+        """The headers of the download alone."""
+        return self.get(request, tag, **kwargs)
+
+
+def no_model(tag: str) -> NotFound:
+    return NotFound(f"No model carries the tag {tag}.")
+
+
+def pull(request: HttpRequest, token: str, project: str, tag: str) -> HttpResponseBase:
+    """Answer a Rasa server. A GET with `If-None-Match` of one entity tag is a poll and goes into the ledger."""
+    environment = request.GET.get("environment", "")
+    found = polls.find_pull(token=token, project=project, tag=tag, environment=environment)
+    etag = polls.entity_tag(request.headers.get("If-None-Match"))
+    if request.method != "GET" or etag is None or found.environment is None:
+        if found.model is None:
+            raise no_model(tag)
+        return archive_response(request, found.model)
+    address = peer_address(request)
+    decision, served = polls.take(
+        environment=found.environment,
+        model=found.model,
+        name=polls.replica_name(request.GET.get("replica"), address),
+        address=address,
+        etag=etag,
+        serve=lambda model: archive_response(request, model),
+    )
+    return served if served is not None else _without_archive(decision, tag, found.model)
+
+
+def _without_archive(decision: Decision, tag: str, model: TrainedModel | None) -> HttpResponse:
+    match decision.answer:
+        case Answer.NO_MODEL:
+            raise no_model(tag)
+        case Answer.UNAVAILABLE:
+            raise polls.unavailable(model)
+        case _:
+            response = HttpResponse(status=304)
+            response.headers["ETag"] = f'"{decision.record.etag}"'
+            response.headers["Cache-Control"] = "no-cache"
+            return response
