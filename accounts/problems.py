@@ -97,6 +97,10 @@ class UnsupportedMediaType(Problem):
     )
 
 
+class BodyTooLarge(Problem):
+    code, status, title, reason = "body-too-large", 413, "The body is too large", "BodyTooLarge"
+
+
 class Busy(Problem):
     """Too many long requests at a time; `Retry-After` says when to try again."""
 

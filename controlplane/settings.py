@@ -147,8 +147,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["environments.api.parsers.JsonParser"],
+    "DEFAULT_SCHEMA_CLASS": "environments.api.schema.Operation",
     "EXCEPTION_HANDLER": "controlplane.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -161,7 +161,22 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        name: f"environments.states.{name}"
+        for name in (
+            "Kind",
+            "DeclaredIn",
+            "PromotionStatus",
+            "Origin",
+            "Sync",
+            "Health",
+            "ReplicaState",
+            "JobKind",
+            "JobStatus",
+        )
+    },
 }
 
 BROKER_FOLDER = CONTROLPLANE_HOME / "broker"

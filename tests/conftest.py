@@ -1,4 +1,4 @@
-"""The known cast: ana administers, ben develops (all but production), cy is an outsider."""
+"""The cast: ana administers, ben develops (all but production), cy is an outsider, dora sees environments only."""
 
 import pytest
 from django.core.cache import cache
@@ -95,6 +95,13 @@ def cy(project) -> User:
 
 
 @pytest.fixture
+def dora(project) -> User:
+    user = UserFactory(username="dora")
+    assign_perm("accounts.environments.read", user, project)
+    return user
+
+
+@pytest.fixture
 def by_ana(ana) -> Actor:
     return Actor(user=ana, via=API)
 
@@ -138,6 +145,11 @@ def as_ben(ben) -> Client:
 @pytest.fixture
 def as_cy(cy) -> Client:
     return client_of(cy)
+
+
+@pytest.fixture
+def as_dora(dora) -> Client:
+    return client_of(dora)
 
 
 @pytest.fixture

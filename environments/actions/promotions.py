@@ -106,19 +106,81 @@ def _compatibility(environment: Environment, model: TrainedModel | None) -> tupl
     ), ""
 
 
-def refusal(*, environment: Environment, model: TrainedModel | None, by: Actor, force: bool = False) -> Problem | None:
+def refusal(
+    *,
+    environment: Environment,
+    model: TrainedModel | None,
+    by: Actor,
+    force: bool = False,
+    expected: Expected = UNSPECIFIED,
+) -> Problem | None:
     """Why promoting `model` now would be refused, None if it would not: what a disabled button shows."""
     try:
         permissions.check_can_promote(by, environment)
-        _check_usable(environment, model)
-        refused, _ = _compatibility(environment, model)
-        if refused and not force:
-            return refused
         if force:
             permissions.check_can_force(by, environment)
+        _check_usable(environment, model)
+        if latest(environment) and current_model(environment) == model:
+            return None
+        check_expected(environment, expected)
+        refused, _ = _compatibility(environment, model)
     except Problem as problem:
         return problem
-    return None
+    return None if force else refused
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a promotion would be, as an unsaved row (the present one where the model serves already), and why it
+    would be refused."""
+
+    promotion: Promotion
+    refused: Problem | None
+
+
+def foresee(
+    *,
+    environment: Environment,
+    model: TrainedModel | None,
+    by: Actor,
+    reason: str = "",
+    expected: Expected = UNSPECIFIED,
+    force: bool = False,
+) -> Foreseen:
+    """The dry run of `promote`: changes nothing."""
+    refused = refusal(environment=environment, model=model, by=by, force=force, expected=expected)
+    current, newest = current_model(environment), latest(environment)
+    if newest is not None and current == model:
+        return Foreseen(newest, refused)
+    against, note = _compatibility(environment, model)
+    return Foreseen(_draft(environment, model, current, by, reason, against if force else None, note), refused)
+
+
+def _draft(
+    environment: Environment,
+    model: TrainedModel | None,
+    current: TrainedModel | None,
+    by: Actor,
+    reason: str,
+    overridden: Problem | None,
+    note: str,
+) -> Promotion:
+    """The promotion as a row that is not saved yet. `overridden` is the refusal that `force` passes over."""
+    now = timezone.now()
+    return Promotion(
+        environment=environment,
+        model=model,
+        previous_model=current,
+        status=PromotionStatus.ROLLING_OUT if model else PromotionStatus.SUCCEEDED,
+        origin=Origin(by.via),
+        by=by.user,
+        by_name=by.name,
+        reason=reason,
+        forced=overridden is not None,
+        note=overridden.detail if overridden else note,
+        created_at=now,
+        finished_at=None if model else now,
+    )
 
 
 def promote(
@@ -168,23 +230,11 @@ def _move(
     if refused and not force:
         raise refused
     _move_tag(locked, model)
-    now = timezone.now()
-    _supersede(locked, now)
-    promotion = Promotion.objects.create(
-        environment=locked,
-        model=model,
-        previous_model=current,
-        restores=restores,
-        status=PromotionStatus.ROLLING_OUT if model else PromotionStatus.SUCCEEDED,
-        origin=Origin.ROLLBACK if restores else Origin(by.via),
-        by=by.user,
-        by_name=by.name,
-        reason=reason,
-        forced=bool(force and refused),
-        note=refused.detail if refused else note,
-        created_at=now,
-        finished_at=None if model else now,
-    )
+    promotion = _draft(locked, model, current, by, reason, refused, note)
+    if restores:
+        promotion.restores, promotion.origin = restores, Origin.ROLLBACK
+    _supersede(locked, promotion.created_at)
+    promotion.save()
     _audit(promotion, by)
     return Outcome(promotion, created=True)
 

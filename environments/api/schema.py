@@ -1,9 +1,23 @@
-"""How the OpenAPI document names refusals."""
+"""How the OpenAPI document speaks of what all routes share: ids, credentials, the project, lists, waits, refusals."""
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
+
+from environments.api.waits import LONGEST
+
+WAIT = OpenApiParameter(
+    "wait", OpenApiTypes.NUMBER, description=f"seconds to hold the answer until it is finished, at most {LONGEST:.0f}"
+)
+PROJECT = OpenApiParameter("project", description="`default` where it is not named")
+PAGE = [
+    OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 500, 50 where it is not given"),
+    OpenApiParameter("cursor", description="from `next` of the page before"),
+]
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -43,3 +57,44 @@ def rasa_refusals(*statuses: int) -> dict[Any, Any]:
         (status, "application/json"): OpenApiResponse(RasaErrorSerializer, description="Refused, with the reason")
         for status in sorted({401, 404, *statuses})
     }
+
+
+def paged(item: type[serializers.Serializer[Any]]) -> Any:
+    """The page of a native list: its query parameters follow from it (`Operation`)."""
+    name = f"{item.__name__.removesuffix('Serializer')}Page"
+    fields = {"results": item(many=True), "next": serializers.URLField(allow_null=True)}
+    return inline_serializer(name, fields=fields)
+
+
+class Operation(AutoSchema):
+    """Ids from method and path, so that none collide; the project and paging parameters where routes have them."""
+
+    def get_operation_id(self) -> str:
+        words = [
+            f"by_{part.strip('{}')}" if part.startswith("{") else part.replace("-", "_")
+            for part in self.path.strip("/").split("/")
+        ]
+        return "_".join([self.method.lower(), *words])
+
+    def get_tags(self) -> list[str]:
+        return ["Native" if self.path.startswith("/api/v1/") else "Rasa X"]
+
+    def get_override_parameters(self) -> list[Any]:
+        return [PROJECT] if self.path.startswith("/api/v1/") else []
+
+
+class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.authentication.ApiTokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "description": "An API token (cpt_…) of your own."}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.authentication.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        description = "The session of the pages; other methods than GET need the X-CSRFToken header."
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": description}

@@ -21,6 +21,15 @@ def find_environment(actor: Actor, project: Project, name: str) -> Environment:
     return environment
 
 
+def find_environment_or_retired(actor: Actor, project: Project, name: str) -> Environment:
+    """Also one that was retired: its history stays, and promoting to it is refused with the reason."""
+    retired = Environment.objects.filter(project=project, name=name).exclude(retired_at=None)
+    environment = retired.select_related("project", "follows").first()
+    if environment is not None and actor.may(project, "environments.read"):
+        return environment
+    return find_environment(actor, project, name)
+
+
 def find_model(actor: Actor, project: Project, name: str) -> TrainedModel:
     permissions.check_can_read_models(actor, project)
     model = TrainedModel.objects.visible_to(actor, project).filter(name=name).first()

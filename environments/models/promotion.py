@@ -1,7 +1,7 @@
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 
 from accounts.actor import Actor
 from accounts.models import Project, User
@@ -16,6 +16,10 @@ class PromotionQuerySet(models.QuerySet["Promotion"]):
             return self.none()
         related = ("environment", "environment__project", "model", "previous_model")
         return self.filter(environment__project=project).select_related(*related)
+
+    def with_replicas(self) -> Self:
+        """With `replicas`: how many proved the model under this promotion."""
+        return self.annotate(replicas=Count("proofs"))
 
     def before(self, promotion: "Promotion") -> "Promotion | None":
         """The one that `promotion` replaced in its environment."""

@@ -1,5 +1,18 @@
 """The native routes."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from environments.api.v1 import models, promotions, replicas
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("environments/<str:name>/promotions/", promotions.EnvironmentPromotions.as_view()),
+    path("environments/<str:name>/rollback/", promotions.Rollback.as_view()),
+    path("environments/<str:name>/at/", promotions.At.as_view()),
+    path("environments/<str:name>/replicas/", replicas.Replicas.as_view()),
+    path("environments/<str:name>/replicas/<path:replica>/retry/", replicas.Retry.as_view()),
+    path("promotions/<str:promotion>/", promotions.OnePromotion.as_view()),
+    path("models/", models.Models.as_view()),
+    path("models/<str:name>/", models.OneModel.as_view()),
+    path("models/<str:name>/metadata/", models.Metadata.as_view()),
+    path("models/<str:name>/diff/", models.Diff.as_view()),
+]
