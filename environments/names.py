@@ -4,6 +4,7 @@ import re
 
 from environments.errors import InvalidName
 
+LONGEST_MODEL = 200
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
 LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 ARCHIVE_SUFFIX = ".tar.gz"

@@ -1,5 +1,9 @@
 """The cast: ana administers, ben develops (all but production), cy is an outsider, dora sees environments only."""
 
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -10,7 +14,9 @@ from accounts.actions import api_tokens
 from accounts.actor import API, Actor
 from accounts.models import Project, User
 from environments.models import Environment, TrainedModel
+from environments.receiving import receive_model
 from tests import services
+from tests.archives import rasa_archive
 from tests.factories import EnvironmentFactory, ProjectFactory, TrainedModelFactory, UserFactory
 from tests.fake_rasa import FakeRasa
 
@@ -168,3 +174,18 @@ def fake_rasa():
 def real_rasa():
     """A real Rasa server without a model: `.url` and `.token`."""
     pytest.skip("needs a real Rasa 3.6 (`manage.py install_rasa`)")
+
+
+@pytest.fixture
+def stored_model(project, ana) -> Callable[..., TrainedModel]:
+    """`stored_model("brisk-otter", tags=["nightly"], version="3.5.0")`: a model whose archive is in the storage.
+
+    What is not named here is for `rasa_archive`.
+    """
+
+    def store(name: str = "brisk-otter", *, tags: Sequence[str] = (), **archive: Any) -> TrainedModel:
+        stream = io.BytesIO(rasa_archive(name, **archive))
+        by = Actor(user=ana, via=API)
+        return receive_model(project=project, name=name, stream=stream, by=by, tags=tags).model
+
+    return store

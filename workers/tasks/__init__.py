@@ -1,5 +1,5 @@
 """The Celery tasks, known by name to whoever sends them: `workers.<function>`."""
 
-from workers.tasks import serving
+from workers.tasks import serving, storage
 
-__all__ = ["serving"]
+__all__ = ["serving", "storage"]
