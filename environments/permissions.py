@@ -3,10 +3,17 @@
 Not allowed to see: 404. Allowed to see but not to do: 403 naming the missing grant.
 """
 
+import re
+from collections.abc import Collection
+
 from accounts.actor import Actor
+from accounts.grants_table import ENVIRONMENT_GRANTS, PROJECT_GRANTS
 from accounts.models import Project
-from accounts.problems import MissingGrant, NotFound
+from accounts.problems import InvalidFields, MissingGrant, NotFound
+from environments import names
 from environments.models import Environment
+
+ENVIRONMENT_GRANT = re.compile(rf"environments\.{names.LABEL.pattern}\.({'|'.join(ENVIRONMENT_GRANTS)})", re.ASCII)
 
 
 def _check(actor: Actor, project: Project, grant: str) -> None:
@@ -92,3 +99,24 @@ def check_can_write_tokens(actor: Actor, project: Project) -> None:
     """Own API tokens."""
     check_can_see_project(actor, project)
     _check(actor, project, "tokens.write")
+
+
+def _holds(actor: Actor, grant: str) -> bool:
+    """Whether `grant` is held anywhere: in some project, or on some environment of the name in it."""
+    if grant in PROJECT_GRANTS:
+        return any(actor.may(project, grant) for project in Project.objects.all())
+    _, name, action = grant.split(".")
+    named = Environment.objects.filter(name=name)
+    return any(actor.may_on_environment(one.project_id, one.pk, one.name, action) for one in named)
+
+
+def check_can_give(actor: Actor, grants: Collection[str]) -> None:
+    """Narrow a token to `grants`. Nobody gives what they do not hold."""
+    for grant in grants:
+        if grant not in PROJECT_GRANTS and not ENVIRONMENT_GRANT.fullmatch(grant):
+            raise InvalidFields(
+                f"There is no grant {grant[:100]!r}.",
+                errors={"grants": [f"Known are {', '.join(PROJECT_GRANTS)} and environments.<name>.write or .force."]},
+            )
+        if not _holds(actor, grant):
+            raise MissingGrant(grant)

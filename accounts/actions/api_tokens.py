@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.actions import audit
 from accounts.actor import Actor
 from accounts.models import ApiToken, User, api_token
+from accounts.problems import InvalidFields
 
 
 @transaction.atomic
@@ -20,7 +21,12 @@ def create(
     grants: Collection[str] | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiToken, str]:
-    """A new token of `user` and its secret, which is stored nowhere."""
+    """A new token of `user` and its secret, which is stored nowhere.
+
+    Whether `grants` may be given is the caller's to check. A token that makes a token makes none that gets more or
+    lasts longer than itself.
+    """
+    _check_not_wider(by.token, grants, expires_at)
     secret = api_token.new_secret()
     token = ApiToken.objects.create(
         user=user,
@@ -33,6 +39,17 @@ def create(
     after = {"user": user.username, "name": name, "prefix": token.prefix, "grants": token.grants}
     audit.record(by=by, action="token.create", object=f"token:{token.prefix}", project=None, after=after)
     return token, secret
+
+
+def _check_not_wider(maker: ApiToken | None, grants: Collection[str] | None, expires_at: datetime | None) -> None:
+    if maker is None:
+        return
+    if maker.grants is not None and (grants is None or not set(grants) <= set(maker.grants)):
+        cure = "The token you use has narrower grants. Name those of the new one, among them."
+        raise InvalidFields(f"grants: {cure}", errors={"grants": [cure]})
+    if maker.expires_at is not None and (expires_at is None or expires_at > maker.expires_at):
+        cure = f"The token you use expires at {maker.expires_at.isoformat()}. Choose no later time."
+        raise InvalidFields(f"expires_at: {cure}", errors={"expires_at": [cure]})
 
 
 @transaction.atomic

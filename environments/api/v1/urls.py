@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from environments.api.v1 import models, promotions, replicas
+from environments.api.v1 import me, models, promotions, replicas, tokens
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("environments/<str:name>/promotions/", promotions.EnvironmentPromotions.as_view()),
@@ -15,4 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/<str:name>/", models.OneModel.as_view()),
     path("models/<str:name>/metadata/", models.Metadata.as_view()),
     path("models/<str:name>/diff/", models.Diff.as_view()),
+    path("tokens/", tokens.Tokens.as_view()),
+    path("tokens/<str:token>/", tokens.OneToken.as_view()),
+    path("me/", me.Me.as_view()),
 ]
