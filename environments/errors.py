@@ -203,10 +203,16 @@ class InvalidUrl(Problem):
     code, status, title, reason = "invalid-url", 400, "This address cannot be used", "InvalidUrl"
 
 
-class InvalidEnvironment(Problem):
-    """What was asked for does not fit the other environments of the project."""
+class UrlTaken(Problem):
+    """A Rasa server holds one model, so it is one environment's."""
 
-    code, status, title, reason = "invalid-environment", 409, "The environments do not fit", "InvalidEnvironment"
+    code, status, title, reason = "url-taken", 409, "Another environment has this address", "UrlTaken"
+
+
+class CannotFollow(Problem):
+    """An environment follows another active one of its project that follows none itself."""
+
+    code, status, title, reason = "cannot-follow", 409, "It cannot follow that", "CannotFollow"
 
 
 class HasFollowers(Problem):

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from functools import lru_cache
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 
 
@@ -28,5 +28,12 @@ def unseal(sealed: str) -> str:
 
 
 def reseal(sealed: str, text: str) -> str:
-    """`sealed` itself if it already holds `text`, so that writing the same secret again changes no row."""
-    return sealed if sealed and unseal(sealed) == text else seal(text)
+    """`sealed` itself if it already holds `text`, so that writing the same secret again changes no row.
+
+    What another installation key sealed is replaced: writing the secret again is the way out of a lost key.
+    """
+    try:
+        unchanged = unseal(sealed) == text
+    except InvalidToken:
+        unchanged = False
+    return sealed if unchanged else seal(text)
