@@ -25,7 +25,9 @@ CONTROLPLANE_RASA_HOME = Path(
 # What `${VAR}` in environments.yml may name: the process's own variables, then those the first start made.
 VARIABLES = {**home.generated_variables(CONTROLPLANE_HOME), **os.environ}
 
-SECRET_KEY = env.str("CONTROLPLANE_SECRET_KEY", default="") or home.installation_key(CONTROLPLANE_HOME)
+# Secrets are taken as they stand: `env` would read one that begins with $ as the name of another variable.
+SECRET_KEY = os.environ.get("CONTROLPLANE_SECRET_KEY") or home.installation_key(CONTROLPLANE_HOME)
+CONTROLPLANE_ADMIN_PASSWORD = os.environ.get("CONTROLPLANE_ADMIN_PASSWORD", "")
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:5002").rstrip("/")
