@@ -2,9 +2,11 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from environments.api.v1 import me, models, promotions, replicas, tokens
+from environments.api.v1 import environments, me, models, promotions, replicas, tokens
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("environments/", environments.Environments.as_view()),
+    path("environments/<str:name>/", environments.OneEnvironment.as_view()),
     path("environments/<str:name>/promotions/", promotions.EnvironmentPromotions.as_view()),
     path("environments/<str:name>/rollback/", promotions.Rollback.as_view()),
     path("environments/<str:name>/at/", promotions.At.as_view()),
