@@ -103,3 +103,9 @@ def declare_queues(app: Celery) -> None:
     with app.connection_for_write() as connection, connection.channel() as channel:
         for name in QUEUES:
             app.amqp.queues[name].bind(channel).declare()
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what killed processes left half written or half taken. Only while nothing else uses the folder."""
+    for leftover in (*folder.glob("*/.*.tmp"), *folder.glob("processed/*.msg")):
+        leftover.unlink(missing_ok=True)

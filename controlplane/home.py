@@ -31,6 +31,15 @@ def create_private(path: Path, text: str) -> bool:
     return True
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write `path` with mode 0600, in place of what it held, at once."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    temporary.replace(path)
+
+
 def installation_key(home: Path) -> str:
     """The key everything derived comes from; made at the first call, 0600."""
     path = home / "secret-key"

@@ -18,7 +18,7 @@ LOCK = Path(__file__).resolve().parent.parent / "requirements-rasa.lock"
 VERSION = "3.6.21"
 MARKER = ".installed-from"
 
-Say = Callable[[str], None]
+Say = Callable[[str], object]
 
 
 class RasaMissing(Exception):

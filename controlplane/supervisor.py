@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import Protocol
 
 LAUNCHER = Path(__file__).with_name("child.py")
 FIRST_PAUSE = 1.0
@@ -30,7 +30,7 @@ OWN_NAME = "up"
 @dataclass(frozen=True)
 class Program:
     """What is run. One that is `once` is not restarted: its exit status ends the supervisor or, with
-    `stays`, is only told.
+    `stays`, is only told, with the lines of `afterwards`.
     """
 
     name: str
@@ -39,12 +39,21 @@ class Program:
     folder: Path | None = None
     once: bool = False
     stays: bool = False
+    afterwards: Sequence[str] = ()
+
+
+class Output(Protocol):
+    """A text stream, or Django's wrapper of one."""
+
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> None: ...
+    def isatty(self) -> bool: ...
 
 
 class Log:
     """One readable log: each line after the name of who said it, coloured on a terminal."""
 
-    def __init__(self, out: TextIO, names: Sequence[str]) -> None:
+    def __init__(self, out: Output, names: Sequence[str]) -> None:
         self.out = out
         self.width = max(map(len, (*names, OWN_NAME)))
         colored = out.isatty() and "NO_COLOR" not in os.environ
@@ -118,6 +127,10 @@ class Child:
         self.process = None
         self.status = status
         if self.program.once:
+            if self.status and self.program.stays:
+                self.log.say(f"{self.program.name} ended with status {status}; everything else runs on.")
+            for line in self.program.afterwards:
+                self.log.say(line)
             return
         if now - self.started_at >= STEADY:
             self.pause = FIRST_PAUSE
@@ -147,7 +160,7 @@ class Child:
 
 
 class Supervisor:
-    def __init__(self, programs: Sequence[Program], out: TextIO) -> None:
+    def __init__(self, programs: Sequence[Program], out: Output) -> None:
         self.log = Log(out, [program.name for program in programs])
         self.children = [Child(program, self.log) for program in programs]
         self._stop = threading.Event()

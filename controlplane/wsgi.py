@@ -7,3 +7,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
 application = get_wsgi_application()
+
+# Only after Django is set up can its models be imported.
+from environments.serving import listening  # noqa: E402
+
+listening.start()

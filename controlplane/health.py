@@ -1,0 +1,67 @@
+"""`/healthz`: this process is alive. `/readyz`: the parts that requests need, each with its state. No credentials."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from controlplane.celery import app
+
+logger = logging.getLogger(__name__)
+
+BROKER_TIMEOUT = 2.0
+
+
+def check_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def check_broker() -> None:
+    with app.connection_for_write(connect_timeout=BROKER_TIMEOUT) as broker:
+        broker.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT)
+
+
+def check_storage() -> None:
+    """Archives can be read and new ones written."""
+    with tempfile.TemporaryFile(dir=Path(settings.CONTROLPLANE_HOME)) as file:
+        file.write(b"x")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+# Work that nobody carries waits in its rows, so a broker that is away keeps no request from being answered: an
+# instance that gets no requests for it would no longer answer the polls of Rasa servers either.
+PARTS: dict[str, tuple[Callable[[], None], bool]] = {
+    "database": (check_database, True),
+    "broker": (check_broker, False),
+    "storage": (check_storage, True),
+}
+
+
+def state_of(name: str, check: Callable[[], None]) -> str:
+    try:
+        check()
+    except Exception:  # whatever it is, this part does not work; the log has the reason, an open page must not
+        logger.warning("%s is not ready", name, exc_info=True)
+        return "unavailable"
+    return "ok"
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    states = {name: state_of(name, check) for name, (check, _) in PARTS.items()}
+    ready = all(states[name] == "ok" for name, (_, needed) in PARTS.items() if needed)
+    status = "ready" if ready else "unavailable"
+    return JsonResponse({"status": status, **states}, status=200 if ready else 503)

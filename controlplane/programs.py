@@ -1,0 +1,68 @@
+"""What `up` runs beside the Rasa servers: the web process, two Celery workers and beat."""
+
+import os
+import sys
+from pathlib import Path
+
+from django.conf import settings
+
+from controlplane.supervisor import Program
+
+# One web process: without a shared cache the ledger is in its memory. Its connections are limited by granian's default
+# (1024); a limit near the number of threads would let idle keep-alive connections shut out polls.
+BLOCKING_THREADS = 64
+# Threads, not processes: a task waits for Rasa, the database or the disk, and one process per worker costs half the
+# memory and leaves nothing behind when it is killed.
+CONCURRENCY = 2
+
+
+# Celery warns of root at each start; in a container that is who runs it.
+QUIET_ROOT = "ignore:You're running the worker with superuser privileges"
+
+
+def _django(url: str) -> dict[str, str]:
+    public = {} if "PUBLIC_URL" in os.environ else {"PUBLIC_URL": url}
+    return {"PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "controlplane.settings", **public}
+
+
+def web(host: str, port: int, url: str) -> Program:
+    command = [
+        *(sys.executable, "-m", "granian"),
+        *("--interface", "wsgi", "--host", host, "--port", str(port), "--no-ws"),
+        *("--workers", "1", "--blocking-threads", str(BLOCKING_THREADS)),
+        *("--workers-kill-timeout", "3", "--log-level", "error"),
+        "controlplane.wsgi:application",
+    ]
+    return Program("web", command, environment=_django(url), folder=settings.BASE_DIR)
+
+
+def worker(name: str, queues: str, url: str) -> Program:
+    command = [
+        *(sys.executable, "-W", QUIET_ROOT, "-m", "celery", "--quiet", "--app", "controlplane", "worker"),
+        *("--queues", queues, "--hostname", f"{name}@%h"),
+        *("--pool", "threads", "--concurrency", str(CONCURRENCY)),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
+    return Program(name, command, environment=_django(url), folder=settings.BASE_DIR)
+
+
+def beat(url: str) -> Program:
+    command = [
+        *(sys.executable, "-m", "celery", "--quiet", "--app", "controlplane", "beat"),
+        *("--schedule", settings.CELERY_BEAT_SCHEDULE_FILENAME, "--pidfile", ""),
+    ]
+    return Program("beat", command, environment=_django(url), folder=settings.BASE_DIR)
+
+
+def all_of(host: str, port: int, url: str) -> list[Program]:
+    """Training and evaluation have a worker of their own, so that short tasks never wait for them."""
+    return [
+        web(host, port, url),
+        worker("training", "training,evaluation", url),
+        worker("default", "default", url),
+        beat(url),
+    ]
+
+
+def folder_of_rasa(name: str) -> Path:
+    return Path(settings.CONTROLPLANE_HOME) / "rasa" / name

@@ -1,0 +1,24 @@
+"""Starts a stock Rasa server under the Python of its own environment: `python -I rasa_server.py ARGUMENTS…`.
+
+The secrets come as variables and are appended here: on a command line every user of the machine could read them.
+"""
+
+import os
+import runpy
+import sys
+
+TOKEN, JWT_SECRET = "RASA_SERVER_TOKEN", "RASA_SERVER_JWT_SECRET"
+
+
+def arguments(given: list[str]) -> list[str]:
+    full = ["rasa", *given]
+    if token := os.environ.pop(TOKEN, ""):
+        full += ["--auth-token", token]
+    if secret := os.environ.pop(JWT_SECRET, ""):
+        full += ["--jwt-method", "HS256", "--jwt-secret", secret]
+    return full
+
+
+if __name__ == "__main__":
+    sys.argv = arguments(sys.argv[1:])
+    runpy.run_module("rasa", run_name="__main__")
