@@ -48,6 +48,11 @@ MAX_DOWNLOADS = env.int("MAX_DOWNLOADS", default=32)
 MAX_WAITS = env.int("MAX_WAITS", default=16)
 MAX_CHATS = env.int("MAX_CHATS", default=16)
 
+# Seconds that one training may take (a Rasa server gives up after its --response-timeout, 3600), and that a training
+# server may be silent before a training begins: it answers nothing while it loads a model.
+TRAINING_TIMEOUT = env.float("TRAINING_TIMEOUT", default=3600.0)
+TRAINING_PATIENCE = env.float("TRAINING_PATIENCE", default=120.0)
+
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -225,6 +230,7 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 CELERY_BEAT_SCHEDULE_FILENAME = str(CONTROLPLANE_HOME / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "cross-check": {"task": "workers.cross_check", "schedule": 1.0, "options": {"expires": 5}},
+    "send-lost": {"task": "workers.send_lost", "schedule": 10.0, "options": {"expires": 20}},
     "sweep": {"task": "workers.sweep", "schedule": 600.0},
     "scrub": {"task": "workers.scrub", "schedule": crontab(hour="3", minute="17")},
 }

@@ -271,3 +271,27 @@ class NoTrainingEnvironment(Problem):
         "No environment of kind training is declared",
         "NoTrainingEnvironment",
     )
+
+
+class BundleDamaged(Problem):
+    """The stored bytes of the bundle are gone or no longer hash to its SHA-256."""
+
+    code, status, title, reason = "bundle-damaged", 503, "The stored bundle is damaged", "BundleDamaged"
+
+
+class TrainingFailed(Problem):
+    """Rasa could not train on this data; the detail is in its words."""
+
+    code, status, title, reason = "training-failed", 422, "The training failed", "TrainingError"
+
+
+class TrainingUnavailable(Problem):
+    """The training server was away, or answered as no training server does."""
+
+    code, status, title, reason = "training-unavailable", 503, "Nothing could be trained now", "TrainingUnavailable"
+
+
+class SubmitterGone(Problem):
+    """Who submitted the job is no longer there: nobody's permission is left to finish it with."""
+
+    code, status, title, reason = "submitter-gone", 409, "Who submitted the job is gone", "SubmitterGone"

@@ -1,15 +1,19 @@
-"""A model comes in: read once, stored, registered, tagged and promoted, or nothing of it kept."""
+"""A model or a bundle comes in: read, stored, registered, tagged and promoted, or nothing of it kept."""
 
 import contextlib
+import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
 
 from accounts.actor import Actor
 from accounts.models import Project
-from environments import archives, errors, names, stores
+from environments import archives, bundles, errors, names, stores
+from environments.actions import bundles as bundle_actions
 from environments.actions import tags as tag_actions
 from environments.actions import trained_models
 from environments.actions.trained_models import REFUSE, OnConflict, Registered
@@ -17,6 +21,8 @@ from environments.clients import storage
 from environments.models import Bundle, Job
 
 Received = Registered
+
+PIECE = 256 * 1024
 
 
 def limits() -> archives.Limits:
@@ -75,6 +81,41 @@ def receive_model(
             # Also where the model was there: the file is new, whatever became of the old one.
             incoming.commit(inspected.hash)
     return received
+
+
+def receive_bundle(
+    *, project: Project, stream: archives.Readable, by: Actor, commit: str = ""
+) -> bundle_actions.Registered:
+    """Take in the Rasa project that `stream` gives as a zip or tar.gz. The same bytes again are no conflict.
+
+    A zip is read from its end, so the bytes are kept aside in a file without a name until they are found valid.
+    """
+    bundle_actions.check_can_register(by, project, commit)
+    with full_storage_told(), tempfile.TemporaryFile(dir=_spool()) as spooled:
+        sha256, size = _copy(stream, spooled, settings.MAX_BUNDLE_BYTES)
+        contents = bundles.read(spooled, bundle_actions.limits())
+        spooled.seek(0)
+        with stores.bundles().receive() as incoming:
+            while piece := spooled.read(PIECE):
+                incoming.write(piece)
+            incoming.sync()
+            with transaction.atomic():
+                received = bundle_actions.register(
+                    project=project, contents=contents, sha256=sha256, size=size, by=by, commit=commit
+                )
+                incoming.commit(sha256)
+    return received
+
+
+def _copy(stream: archives.Readable, into: BinaryIO, limit: int) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    while piece := stream.read(PIECE):
+        size += len(piece)
+        if size > limit:
+            raise errors.UploadTooLarge(f"A bundle has at most {limit} bytes. Leave large files out.", limit=limit)
+        digest.update(piece)
+        into.write(piece)
+    return digest.hexdigest(), size
 
 
 def _spool() -> Path:

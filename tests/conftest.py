@@ -13,12 +13,14 @@ from guardian.shortcuts import assign_perm
 from accounts.actions import api_tokens
 from accounts.actor import API, Actor
 from accounts.models import Project, User
-from environments.models import Environment, TrainedModel
-from environments.receiving import receive_model
+from controlplane import celery_app
+from environments.models import Bundle, Environment, TrainedModel
+from environments.receiving import receive_bundle, receive_model
 from tests import services
 from tests.archives import rasa_archive
 from tests.factories import EnvironmentFactory, ProjectFactory, TrainedModelFactory, UserFactory
 from tests.fake_rasa import FakeRasa
+from tests.projects import zipped
 
 BENS_GRANTS = (
     "environments.read",
@@ -189,3 +191,26 @@ def stored_model(project, ana) -> Callable[..., TrainedModel]:
         return receive_model(project=project, name=name, stream=stream, by=by, tags=tags).model
 
     return store
+
+
+@pytest.fixture
+def sent(monkeypatch) -> list[tuple[str, list[object]]]:
+    """The messages given to the broker: (task, arguments). They go nowhere."""
+    messages: list[tuple[str, list[object]]] = []
+    monkeypatch.setattr(celery_app, "send_task", lambda name, args=(), **_: messages.append((name, list(args))))
+    return messages
+
+
+@pytest.fixture
+def bundle(project, by_ana) -> Bundle:
+    """A small project, stored."""
+    return receive_bundle(project=project, stream=io.BytesIO(zipped()), by=by_ana).bundle
+
+
+@pytest.fixture
+def training_server(worker, fake_rasa) -> FakeRasa:
+    """The Rasa server of the environment `worker`."""
+    worker.url = fake_rasa.url
+    worker.rasa_token = fake_rasa.token = "sesame"
+    worker.save()
+    return fake_rasa

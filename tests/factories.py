@@ -6,7 +6,7 @@ import factory
 from django.utils import timezone
 
 from accounts.models import Project, User
-from environments.models import Environment, TrainedModel
+from environments.models import Bundle, Environment, Job, TrainedModel
 
 
 class ProjectFactory(factory.django.DjangoModelFactory[Project]):
@@ -50,3 +50,28 @@ class TrainedModelFactory(factory.django.DjangoModelFactory[TrainedModel]):
     registered_by_name = "ana"
     version = "3.6.21"
     model_id = factory.LazyAttribute(lambda model: hashlib.md5(model.name.encode()).hexdigest())  # noqa: S324
+
+
+class BundleFactory(factory.django.DjangoModelFactory[Bundle]):
+    """A row without bytes in the storage."""
+
+    class Meta:
+        model = Bundle
+
+    project = factory.SubFactory(ProjectFactory)
+    hash = factory.Sequence(lambda n: hashlib.sha256(f"bundle-{n}".encode()).hexdigest())
+    size = 1000
+    by_name = "ana"
+    files = factory.LazyFunction(lambda: ["config.yml", "data/nlu.yml", "domain.yml"])
+    counts = factory.LazyFunction(lambda: {"intents": 2, "examples": 3, "stories": 0, "rules": 1, "flows": 0})
+
+
+class JobFactory(factory.django.DjangoModelFactory[Job]):
+    class Meta:
+        model = Job
+
+    project = factory.SubFactory(ProjectFactory)
+    kind = "training"
+    bundle = factory.SubFactory(BundleFactory)
+    by = factory.SubFactory(UserFactory)
+    by_name = factory.SelfAttribute("by.username")

@@ -63,6 +63,8 @@ class FakeRasa:
     archive: bytes = field(default_factory=small_archive)
     # Answers every request so instead: (status, headers, body).
     override: tuple[int, dict[str, str], bytes] | None = None
+    # The same for trainings alone.
+    train_override: tuple[int, dict[str, str], bytes] | None = None
     # Sends this many bytes of the archive, then hangs up.
     cut_archive_at: int | None = None
     requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
@@ -151,6 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(200, answers if self.fake.model_id else [])
 
     def _train(self, document: bytes) -> None:
+        if self.fake.train_override:
+            self._send(*self.fake.train_override)
+            return
         problem = _training_problem(document)
         if problem:
             self._failure(*problem)

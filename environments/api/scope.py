@@ -4,7 +4,11 @@ from accounts.actor import Actor
 from accounts.models import Project
 from accounts.problems import NotFound
 from environments import permissions
-from environments.models import Environment, Promotion, TrainedModel
+from environments.models import Bundle, Environment, Job, Promotion, TrainedModel
+
+
+def is_id(text: str) -> bool:
+    return text.isdecimal() and text.isascii() and len(text) < 19
 
 
 def find_project(actor: Actor, name: str) -> Project:
@@ -40,7 +44,23 @@ def find_model(actor: Actor, project: Project, name: str) -> TrainedModel:
 
 def find_promotion(actor: Actor, project: Project, pk: str) -> Promotion:
     promotions = Promotion.objects.visible_to(actor, project)
-    promotion = promotions.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+    promotion = promotions.filter(pk=pk).first() if is_id(pk) else None
     if promotion is None:
         raise NotFound(f"There is no promotion {pk}.")
     return promotion
+
+
+def find_bundle(actor: Actor, project: Project, pk: str) -> Bundle:
+    permissions.check_can_read_training(actor, project)
+    bundle = Bundle.objects.visible_to(actor, project).filter(pk=pk).first() if is_id(pk) else None
+    if bundle is None:
+        raise NotFound(f"There is no bundle {pk}.")
+    return bundle
+
+
+def find_job(actor: Actor, project: Project, pk: str) -> Job:
+    permissions.check_can_read_training(actor, project)
+    job = Job.objects.visible_to(actor, project).filter(pk=pk).first() if is_id(pk) else None
+    if job is None:
+        raise NotFound(f"There is no job {pk}.")
+    return job

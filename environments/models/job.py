@@ -13,13 +13,14 @@ class JobQuerySet(models.QuerySet["Job"]):
     def visible_to(self, actor: Actor, project: Project) -> Self:
         if not actor.may(project, "training.read"):
             return self.none()
-        return self.filter(project=project).select_related("project", "bundle")
+        return self.filter(project=project).select_related("project", "bundle", "result")
 
 
 class Job(models.Model):
     """One unit of background work. The row is the truth; Celery carries its id.
 
-    `progress` runs from 0 to 1. `model_name` is reserved from submit on. `result` is the model it made.
+    `progress` runs from 0 to 1. `model_name` is reserved from submit on. `result` is the model it made. `sent_at` is
+    when its message was last given to the broker; null while it was not.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="jobs")
@@ -30,6 +31,7 @@ class Job(models.Model):
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     by_name = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, null=True, related_name="jobs")

@@ -1,5 +1,5 @@
 """The Celery tasks, known by name to whoever sends them: `workers.<function>`."""
 
-from workers.tasks import serving, storage
+from workers.tasks import serving, storage, training
 
-__all__ = ["serving", "storage"]
+__all__ = ["serving", "storage", "training"]

@@ -15,6 +15,7 @@ from environments import permissions
 from environments.api import bodies
 from environments.api.bodies import Body
 from environments.api.schema import PAGE, paged, refusals
+from environments.api.scope import is_id
 from environments.api.v1.paging import page
 from environments.api.views import NativeView
 
@@ -71,7 +72,7 @@ class OneToken(NativeView):
     def delete(self, request: Request, token: str) -> Response:
         """Revoke a token of your own, now."""
         own = ApiToken.objects.filter(user=self.actor.user, revoked_at=None)
-        found = own.select_related("user").filter(pk=token).first() if token.isdecimal() and len(token) < 19 else None
+        found = own.select_related("user").filter(pk=token).first() if is_id(token) else None
         if found is None:
             raise NotFound(f"You have no token {token}.")
         api_tokens.revoke(token=found, by=self.actor)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from environments.api.v1 import environments, me, models, promotions, replicas, tokens
+from environments.api.v1 import bundles, environments, jobs, me, models, promotions, replicas, tokens
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("environments/", environments.Environments.as_view()),
@@ -17,6 +17,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/<str:name>/", models.OneModel.as_view()),
     path("models/<str:name>/metadata/", models.Metadata.as_view()),
     path("models/<str:name>/diff/", models.Diff.as_view()),
+    path("bundles/", bundles.Bundles.as_view()),
+    path("bundles/<str:bundle>/", bundles.OneBundle.as_view()),
+    path("jobs/", jobs.Jobs.as_view()),
+    path("jobs/<str:job>/", jobs.OneJob.as_view()),
     path("tokens/", tokens.Tokens.as_view()),
     path("tokens/<str:token>/", tokens.OneToken.as_view()),
     path("me/", me.Me.as_view()),

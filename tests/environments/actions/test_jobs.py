@@ -1,0 +1,215 @@
+"""Jobs: who may submit what, who runs one, how it ends."""
+
+from datetime import timedelta
+
+import pytest
+
+from accounts.actor import COMMAND, system
+from accounts.models import AuditEvent, Project
+from accounts.problems import InvalidFields, MissingGrant, NotFound
+from environments import errors
+from environments.actions import jobs, promotions
+from environments.models import Job
+from tests.factories import BundleFactory, EnvironmentFactory, JobFactory, TrainedModelFactory, UserFactory
+
+
+@pytest.fixture
+def newest(worker):
+    """The newest bundle of a project that can train."""
+    BundleFactory()
+    return BundleFactory()
+
+
+def submit(by, **more) -> Job:
+    return jobs.submit(project=Project.objects.get(), by=by, **more)
+
+
+def test_a_training_takes_the_newest_bundle_and_is_audited(newest, by_ben):
+    job = submit(by_ben)
+    assert (job.status, job.bundle, job.by_name) == ("queued", newest, "ben")
+    event = AuditEvent.objects.get()
+    assert (event.action, event.object, event.actor) == ("job.submit", f"job:{job.pk}", "ben")
+
+
+def test_it_is_sent_by_name_after_the_commit(newest, by_ben, sent, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        job = submit(by_ben)
+        assert sent == []
+    assert sent == [("workers.train", [job.pk])]
+    job.refresh_from_db()
+    assert job.sent_at is not None
+
+
+def test_without_a_bundle_there_is_nothing_to_train(worker, by_ben):
+    with pytest.raises(errors.NoBundle, match="POST /api/v1/bundles/"):
+        submit(by_ben)
+
+
+def test_without_a_training_environment_nothing_trains(production, by_ben):
+    BundleFactory()
+    with pytest.raises(errors.NoTrainingEnvironment, match=r"environments\.yml"):
+        submit(by_ben)
+
+
+def test_a_retired_worker_and_one_without_a_url_train_nothing(newest, worker, by_ben, django_now):
+    EnvironmentFactory(name="other-worker", kind="training", url="", order=0)
+    assert jobs.training_environment(newest.project) == worker
+    worker.retired_at = django_now
+    worker.save()
+    with pytest.raises(errors.NoTrainingEnvironment):
+        submit(by_ben)
+
+
+def test_who_may_not_train_submits_nothing(newest, by_cy, by_ben, ben):
+    with pytest.raises(NotFound):
+        submit(by_cy)
+    ben.userobjectpermission_set.filter(permission__codename="training.write").delete()
+    with pytest.raises(MissingGrant, match=r"training\.write"):
+        submit(by_ben)
+
+
+def test_a_job_needs_a_user_to_run_as(newest):
+    with pytest.raises(errors.SubmitterGone):
+        submit(system(COMMAND))
+
+
+def test_tags_are_held_to_the_permission_of_putting_each(newest, production, experimental, by_ana, by_ben):
+    assert submit(by_ben, tags=["experimental", "nightly", "nightly"]).tags == ["experimental", "nightly"]
+    with pytest.raises(MissingGrant, match=r"environments\.production\.write"):
+        submit(by_ben, tags=["nightly", "production"])
+    with pytest.raises(errors.FollowsAnother):
+        submit(by_ana, tags=["worker"])
+    with pytest.raises(errors.InvalidName):
+        submit(by_ben, tags=["No Tag"])
+    with pytest.raises(InvalidFields):
+        submit(by_ben, tags=[f"tag-{n}" for n in range(21)])
+    assert Job.objects.count() == 1
+
+
+def test_a_broken_config_is_refused_at_once(newest, by_ben):
+    with pytest.raises(errors.BundleInvalid, match="config: line 1"):
+        submit(by_ben, config="pipeline: [")
+    with pytest.raises(InvalidFields):
+        submit(by_ben, config="#" * (jobs.MAX_CONFIG + 1))
+
+
+def test_a_model_name_that_is_taken_is_refused(newest, otter, by_ben):
+    with pytest.raises(errors.NameTaken):
+        submit(by_ben, model_name="brisk-otter")
+    with pytest.raises(errors.InvalidName):
+        submit(by_ben, model_name="../evil")
+
+
+def test_a_name_promoted_once_stays_reserved(newest, experimental, otter, by_ana, django_now):
+    promotions.promote(environment=experimental, model=otter, by=by_ana)
+    type(otter).objects.filter(pk=otter.pk).update(deleted_at=django_now)
+    with pytest.raises(errors.NameReserved):
+        submit(by_ana, model_name="brisk-otter")
+
+
+def test_a_name_is_reserved_until_its_job_ends(newest, by_ben):
+    first = submit(by_ben, model_name="release-7")
+    with pytest.raises(errors.NameReserved, match=f"job {first.pk}"):
+        submit(by_ben, model_name="release-7")
+    jobs.stop(job=first, problem=errors.TrainingUnavailable("away"))
+    assert submit(by_ben, model_name="release-7").model_name == "release-7"
+
+
+# Sending
+
+
+def test_a_broker_that_is_down_loses_no_job(newest, by_ben, monkeypatch, caplog, django_capture_on_commit_callbacks):
+    def down(*_, **__):
+        raise ConnectionError("no broker")
+
+    monkeypatch.setattr("controlplane.celery_app.send_task", down)
+    with django_capture_on_commit_callbacks(execute=True):
+        job = submit(by_ben)
+    job.refresh_from_db()
+    assert (job.status, job.sent_at) == ("queued", None)
+    assert "sent again later" in caplog.text
+
+
+def age(job: Job, **times) -> None:
+    Job.objects.filter(pk=job.pk).update(**times)
+
+
+def test_what_never_left_is_sent_again_soon_and_what_may_be_waiting_late(project, sent, django_now):
+    _fresh, unsent, waiting, lost, running = JobFactory.create_batch(5)
+    age(unsent, created_at=django_now - timedelta(seconds=11))
+    age(waiting, created_at=django_now - timedelta(hours=1), sent_at=django_now - timedelta(minutes=4))
+    age(lost, created_at=django_now - timedelta(hours=1), sent_at=django_now - timedelta(minutes=6))
+    age(running, created_at=django_now - timedelta(hours=1), status="running")
+    assert jobs.send_lost() == 2
+    assert sent == [("workers.train", [unsent.pk]), ("workers.train", [lost.pk])]
+    assert jobs.send_lost() == 0
+
+
+# Running
+
+
+def test_of_several_workers_one_gets_the_job(project):
+    job = JobFactory()
+    claimed = jobs.claim(job.pk, worker="first")
+    assert (claimed.status, claimed.worker) == ("running", "first")
+    assert claimed.started_at is not None
+    assert jobs.claim(job.pk, worker="second") is None
+
+
+@pytest.mark.parametrize("status", ["running", "succeeded", "failed", "errored", "cancelled"])
+def test_only_a_queued_job_is_claimed(project, status):
+    assert jobs.claim(JobFactory(status=status).pk, worker="any") is None
+
+
+def test_a_job_that_is_gone_is_nobodys(db):
+    assert jobs.claim(404, worker="any") is None
+
+
+def test_a_job_acts_as_its_submitter_with_what_they_may_do_now(project, ben):
+    job = JobFactory(by=ben)
+    assert (jobs.actor(job).name, jobs.actor(job).via) == ("ben", "job")
+    job.by = None
+    with pytest.raises(errors.SubmitterGone, match="ben"):
+        jobs.actor(job)
+
+
+def test_a_running_job_tells_its_step(project):
+    job = JobFactory(status="running")
+    jobs.note(job=job, step="training", progress=0.5)
+    job.refresh_from_db()
+    assert (job.step, job.progress) == ("training", 0.5)
+
+
+def test_a_job_that_succeeded_names_its_model_and_ends_once(project, otter):
+    job = JobFactory(status="running")
+    assert jobs.succeed(job=job, model=otter)
+    assert not jobs.stop(job=job, problem=errors.TrainingFailed("late"))
+    job.refresh_from_db()
+    assert (job.status, job.result, job.error_code) == ("succeeded", otter, "")
+    assert job.finished_at is not None
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"),
+    [
+        (errors.TrainingFailed("no such component"), "failed"),
+        (MissingGrant("training.write"), "failed"),
+        (errors.NameTaken("taken"), "failed"),
+        (errors.TrainingUnavailable("away"), "errored"),
+        (errors.StorageFull("full"), "errored"),
+        (errors.ArchiveTruncated("half an archive"), "errored"),
+        (errors.NoTrainingEnvironment("retired meanwhile"), "errored"),
+    ],
+)
+def test_failed_is_the_submitters_to_cure_and_errored_is_ours(project, problem, status):
+    job = JobFactory(status="running")
+    assert jobs.stop(job=job, problem=problem)
+    job.refresh_from_db()
+    assert (job.status, job.error_code, job.error_detail) == (status, problem.code, problem.detail)
+
+
+def test_a_deleted_model_leaves_its_job(project):
+    job = JobFactory(status="succeeded", result=TrainedModelFactory(), by=UserFactory())
+    job.result.delete()
+    job.refresh_from_db()
+    assert job.result is None

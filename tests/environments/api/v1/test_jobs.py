@@ -1,0 +1,163 @@
+"""Jobs over HTTP: start a training, watch it."""
+
+import threading
+import time
+
+import pytest
+from django.db import connection
+
+from environments.actions import jobs
+from environments.api.limits import WAITS
+from environments.errors import TrainingFailed
+from environments.models import Job
+from tests.factories import BundleFactory, JobFactory, ProjectFactory
+from workers.tasks import training
+
+URL = "/api/v1/jobs/"
+
+
+def submit(client, **body):
+    return client.post(URL, {"kind": "training", **body}, content_type="application/json")
+
+
+def test_a_training_is_started_and_ends_with_a_model(as_ben, training_server, bundle, experimental):
+    made = submit(as_ben, model_name="release-7", tags=["experimental"])
+    assert made.status_code == 201
+    body = made.json()
+    assert (body["status"], body["by"], body["bundle"], body["model"]) == ("queued", "ben", str(bundle.pk), None)
+    training.train(int(body["id"]))
+    ended = as_ben.get(f"{URL}{body['id']}/").json()
+    assert (ended["status"], ended["model"], ended["progress"]) == ("succeeded", "release-7", 1.0)
+    model = as_ben.get("/api/v1/models/release-7/").json()
+    assert (model["tags"], model["job"], model["bundle"]) == (["experimental"], body["id"], str(bundle.pk))
+
+
+def test_a_named_bundle_is_trained(as_ben, worker):
+    older, _newest = BundleFactory.create_batch(2)
+    assert submit(as_ben, bundle=str(older.pk)).json()["bundle"] == str(older.pk)
+
+
+def test_a_failed_training_says_why(as_ben, project):
+    job = JobFactory(status="running")
+    jobs.stop(job=job, problem=TrainingFailed("Intent greet has no examples."))
+    body = as_ben.get(f"{URL}{job.pk}/").json()
+    assert (body["status"], body["error_code"]) == ("failed", "training-failed")
+    assert body["error_detail"] == "Intent greet has no examples."
+
+
+def test_jobs_are_listed_newest_first_and_filtered(as_ben, project):
+    first, second = JobFactory(status="failed"), JobFactory()
+    assert [row["id"] for row in as_ben.get(URL).json()["results"]] == [str(second.pk), str(first.pk)]
+    assert [row["id"] for row in as_ben.get(f"{URL}?status=failed&kind=training").json()["results"]] == [str(first.pk)]
+    assert as_ben.get(f"{URL}?status=odd").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"kind": "baking"}, "kind"),
+        ({"tags": "production"}, "tags"),
+        ({"tag": ["x"]}, "tag"),
+        ({"config": 3.5, "bundle": []}, "bundle"),
+        ({"tags": [f"t{n}" for n in range(30)]}, "tags"),
+    ],
+)
+def test_a_bad_body_names_the_field(as_ben, worker, body, field):
+    BundleFactory()
+    refused = submit(as_ben, **body)
+    assert (refused.status_code, field in refused.json()["errors"]) == (400, True)
+    assert not Job.objects.exists()
+
+
+def test_what_cannot_be_now_is_a_conflict(as_ben, production, otter, worker):
+    assert submit(as_ben).json()["type"] == "/problems/no-bundle"
+    BundleFactory()
+    assert submit(as_ben, model_name="brisk-otter").json()["type"] == "/problems/name-taken"
+    assert submit(as_ben, model_name="new").status_code == 201
+    taken = submit(as_ben, model_name="new")
+    assert (taken.status_code, taken.json()["type"]) == (409, "/problems/name-reserved")
+    worker.delete()
+    refused = submit(as_ben)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/no-training-environment")
+
+
+def test_a_broken_config_is_told_with_its_line(as_ben, worker):
+    BundleFactory()
+    refused = submit(as_ben, config="pipeline:\n- name: [")
+    assert (refused.status_code, "config: line" in refused.json()["detail"]) == (422, True)
+
+
+def test_a_tag_needs_its_own_grant(as_ben, production, worker):
+    BundleFactory()
+    refused = submit(as_ben, tags=["production"])
+    assert (refused.status_code, refused.json()["grant"]) == (403, "environments.production.write")
+
+
+def test_an_outsider_sees_no_jobs(as_cy, worker):
+    job = JobFactory()
+    assert submit(as_cy).status_code == 404
+    assert as_cy.get(URL).status_code == 404
+    assert as_cy.get(f"{URL}{job.pk}/").status_code == 404
+
+
+@pytest.mark.parametrize("grant", ["training.read", "training.write"])
+def test_each_needs_its_grant(as_ben, ben, worker, grant):
+    job = JobFactory()
+    ben.userobjectpermission_set.filter(permission__codename=grant).delete()
+    answers = [submit(as_ben)] if grant == "training.write" else [as_ben.get(URL), as_ben.get(f"{URL}{job.pk}/")]
+    assert {(answer.status_code, answer.json()["grant"]) for answer in answers} == {(403, grant)}
+
+
+def test_jobs_and_bundles_of_another_project_are_not_there(as_ana, worker):
+    foreign = JobFactory(project=ProjectFactory(name="banking"))
+    for name in (foreign.pk, 404, "nonsense"):
+        assert as_ana.get(f"{URL}{name}/").status_code == 404
+    other = BundleFactory(project=foreign.project)
+    assert submit(as_ana, bundle=str(other.pk)).status_code == 404
+
+
+# Waiting
+
+
+def seconds(call) -> tuple[object, float]:
+    began = time.monotonic()
+    return call(), time.monotonic() - began
+
+
+def test_a_wait_ends_at_once_for_a_job_that_has_ended(as_ben, project):
+    job = JobFactory(status="succeeded")
+    answer, took = seconds(lambda: as_ben.get(f"{URL}{job.pk}/?wait=60"))
+    assert (answer.json()["status"], took < 5) == ("succeeded", True)
+
+
+def test_a_wait_that_is_over_tells_the_present_state(as_ben, project):
+    job = JobFactory()
+    answer, took = seconds(lambda: as_ben.get(f"{URL}{job.pk}/?wait=0.3"))
+    assert (answer.json()["status"], took >= 0.3) == ("queued", True)
+
+
+def test_where_too_many_wait_the_present_state_comes_at_once(as_ben, project, settings):
+    settings.MAX_WAITS = 0
+    job = JobFactory()
+    answer, took = seconds(lambda: as_ben.get(f"{URL}{job.pk}/?wait=60"))
+    assert (answer.json()["status"], took < 5) == ("queued", True)
+    assert WAITS._taken == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wait_ends_with_the_job(as_ben, project):
+    job = JobFactory(status="running")
+    ended = Job.objects.filter(pk=job.pk)
+    timer = threading.Timer(0.5, lambda: in_thread(lambda: ended.update(status="cancelled")))
+    timer.start()
+    answer, took = seconds(lambda: as_ben.get(f"{URL}{job.pk}/?wait=60"))
+    timer.join()
+    assert (answer.json()["status"], took < 30) == ("cancelled", True)
+
+
+def in_thread(change) -> None:
+    """Run `change` and close the thread's own connection."""
+    try:
+        change()
+    finally:
+        connection.close()

@@ -1,0 +1,91 @@
+"""Training jobs: claim one, train its bundle, take the model in as its submitter, record."""
+
+import logging
+import os
+import socket
+
+from celery import shared_task
+from django.conf import settings
+
+from accounts.problems import Problem
+from environments import bundles, names, stores
+from environments.actions import jobs
+from environments.actions.bundles import limits
+from environments.clients.rasa import RasaClient
+from environments.clients.storage import StorageDamaged, StorageMissing
+from environments.errors import BundleDamaged, InvalidName
+from environments.models import Bundle, Job, TrainedModel
+from environments.receiving import receive_model
+from workers.runtimes import Archive, RasaRuntime
+from workers.runtimes.server import ServerRuntime
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="workers.train")
+def train(job_id: int) -> None:
+    """Run one training job, if it still waits to be run."""
+    job = jobs.claim(job_id, worker=f"{socket.gethostname()}:{os.getpid()}")
+    if job is None:
+        return
+    try:
+        jobs.succeed(job=job, model=_train(job))
+    except Problem as problem:
+        logger.info("job %s did not succeed: %s", job.pk, problem.detail)
+        jobs.stop(job=job, problem=problem)
+    except Exception:
+        logger.exception("job %s met a fault", job.pk)
+        jobs.crash(job=job)
+
+
+@shared_task(name="workers.send_lost")
+def send_lost() -> None:
+    """Send again what the broker lost or never got."""
+    jobs.send_lost()
+
+
+def runtime_for(job: Job) -> RasaRuntime:
+    environment = jobs.training_environment(job.project)
+    client = RasaClient(environment.url, environment.rasa_token)
+    return ServerRuntime(environment.name, client, settings.TRAINING_TIMEOUT, settings.TRAINING_PATIENCE)
+
+
+def _train(job: Job) -> TrainedModel:
+    by = jobs.actor(job)
+    jobs.note(job=job, step="reading the bundle")
+    project = _read(job.bundle)
+    with runtime_for(job).train(project, job.config, lambda step: jobs.note(job=job, step=step)) as archive:
+        jobs.note(job=job, step="storing the model")
+        return receive_model(
+            project=job.project,
+            name=job.model_name or _name_of(archive, job),
+            stream=archive,
+            by=by,
+            tags=job.tags,
+            # A name of Rasa's making may be there already; nobody waits to be asked for another.
+            on_conflict="refuse" if job.model_name else "suffix",
+            job=job,
+            bundle=job.bundle,
+        ).model
+
+
+def _read(bundle: Bundle | None) -> bundles.Project:
+    try:
+        if bundle is None:
+            raise StorageMissing("the job names none")
+        with stores.bundles().open(bundle.hash) as file:
+            return bundles.read(file, limits())
+    except (StorageMissing, StorageDamaged) as error:
+        raise BundleDamaged(
+            "The stored bundle is damaged or gone. Send it again, then submit the job again."
+        ) from error
+
+
+def _name_of(archive: Archive, job: Job) -> str:
+    """Rasa's own name for the model, or one like it where it gave none that can be used."""
+    name = archive.filename.removesuffix(names.ARCHIVE_SUFFIX)
+    try:
+        names.check_model_name(name)
+    except InvalidName:
+        return f"{job.started_at:%Y%m%d-%H%M%S}-job-{job.pk}"
+    return name
