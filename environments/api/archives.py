@@ -7,11 +7,12 @@ from typing import BinaryIO, Final
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from rest_framework.request import Request
 
+from accounts.actor import RASA_X, system
 from accounts.problems import Busy
 from environments import stores
+from environments.actions import trained_models
 from environments.api.limits import DOWNLOADS
 from environments.clients.storage import StorageDamaged, StorageError
 from environments.errors import ArchiveDamaged, RangeNotSatisfiable
@@ -122,7 +123,7 @@ def _open(model: TrainedModel) -> BinaryIO:
     except StorageDamaged as error:
         # While the database is away the next request that finds it damaged notes it.
         with contextlib.suppress(DatabaseError):
-            TrainedModel.objects.filter(pk=model.pk, damaged_at=None).update(damaged_at=timezone.now())
+            trained_models.mark_damaged(model=model, by=system(RASA_X))
         raise _damaged(model) from error
     except (StorageError, OSError) as error:
         # Not noted: a folder that is not mounted comes back.

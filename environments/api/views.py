@@ -1,7 +1,11 @@
 """What every API view has: its actor and its project."""
 
+from collections.abc import Iterable
 from functools import cached_property
 
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.actor import Actor
@@ -10,8 +14,20 @@ from accounts.models import Project, project
 from environments.api.scope import find_project
 
 
+class OneKind(DefaultContentNegotiation):
+    """Each route answers in its one kind, whatever `Accept` wishes for: a download may ask for application/gzip."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
+
+
 class NativeView(APIView):
     """A native route: the project is in the query, `default` where it is not named."""
+
+    content_negotiation_class = OneKind
 
     @cached_property
     def actor(self) -> Actor:
