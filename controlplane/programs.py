@@ -8,8 +8,8 @@ from django.conf import settings
 
 from controlplane.supervisor import Program
 
-# One web process: without a shared cache the ledger is in its memory. Its connections are limited by granian's default
-# (1024); a limit near the number of threads would let idle keep-alive connections shut out polls.
+# Of each web process. Its connections are limited by granian's default (1024); a limit near the number of threads would
+# let idle keep-alive connections shut out polls.
 BLOCKING_THREADS = 64
 # Threads, not processes: a task waits for Rasa, the database or the disk, and one process per worker costs half the
 # memory and leaves nothing behind when it is killed.
@@ -29,7 +29,7 @@ def web(host: str, port: int, url: str) -> Program:
     command = [
         *(sys.executable, "-m", "granian"),
         *("--interface", "wsgi", "--host", host, "--port", str(port), "--no-ws"),
-        *("--workers", "1", "--blocking-threads", str(BLOCKING_THREADS)),
+        *("--workers", str(settings.WEB_PROCESSES), "--blocking-threads", str(BLOCKING_THREADS)),
         *("--workers-kill-timeout", "3", "--log-level", "error"),
         "controlplane.wsgi:application",
     ]

@@ -2,13 +2,28 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import environ
 from celery.schedules import crontab
+from django.core.exceptions import ImproperlyConfigured
 
 from controlplane import home, rasa_install
 
-env = environ.Env()
+
+class Variables(environ.Env):  # type: ignore[misc]  # it has no types
+    """Typed readers whose errors name the variable, and not its value."""
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().get_value(var, *args, **kwargs)
+        except (ValueError, TypeError):
+            raise ImproperlyConfigured(
+                f"The variable {var} is not of the right type. docs/configuration.md tells what it takes."
+            ) from None
+
+
+env = Variables()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 CONTROLPLANE_HOME = Path(env.str("CONTROLPLANE_HOME", default=str(BASE_DIR / "var"))).resolve()
@@ -42,6 +57,9 @@ MAX_MODEL_UNPACKED_BYTES = env.int("MAX_MODEL_UNPACKED_BYTES", default=16 * 1024
 MAX_MODEL_ENTRIES = env.int("MAX_MODEL_ENTRIES", default=100_000)
 MAX_METADATA_BYTES = env.int("MAX_METADATA_BYTES", default=32 * 1024**2)
 MAX_BUNDLE_BYTES = env.int("MAX_BUNDLE_BYTES", default=256 * 1024**2)
+
+# More than one needs a shared cache, where the ledger of replicas is.
+WEB_PROCESSES = env.int("WEB_PROCESSES", default=1)
 
 # How many long requests one web process holds at a time.
 MAX_DOWNLOADS = env.int("MAX_DOWNLOADS", default=32)

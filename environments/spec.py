@@ -170,6 +170,7 @@ _READ: dict[str, Callable[[Reader, Node, str], Any]] = {
     "color": _color,
     "rasa_x_writes": _choice(RasaXWrites),
 }
+KEYS = tuple(_READ)
 _MAY_BE_NULL = frozenset({"follows", "pull_interval"})
 
 
