@@ -1,4 +1,4 @@
-"""Two people, or fifty, who promote at the same moment: one tag, one model, one unbroken chain of history."""
+"""Two people, or fifty, who act at the same moment: one tag, one model, one unbroken chain of history."""
 
 import json
 import os
@@ -28,21 +28,42 @@ def postgresql():
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def test_promotions_at_the_same_moment_leave_one_unbroken_chain(database, request, tmp_path):
-    settings = {
-        "DJANGO_SETTINGS_MODULE": "controlplane.settings",
-        "DATABASE_URL": request.getfixturevalue(database),
-        "CONTROLPLANE_HOME": str(tmp_path),
-    }
-    command = [sys.executable, "-m", "tests.environments.race", str(PEOPLE)]
-    done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def race(request, tmp_path):
+    """Run a module in a process and on a database of its own; what it found."""
+
+    def race(module: str) -> dict[str, object]:
+        settings = {
+            "DJANGO_SETTINGS_MODULE": "controlplane.settings",
+            "DATABASE_URL": request.getfixturevalue(request.param),
+            "CONTROLPLANE_HOME": str(tmp_path),
+        }
+        command = [sys.executable, "-m", f"tests.environments.{module}", str(PEOPLE)]
+        done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return race
+
+
+def test_promotions_at_the_same_moment_leave_one_unbroken_chain(race):
+    assert race("race") == {
         "careless": {"promoted": PEOPLE},
         "careful": {"promoted": 1, "told who": PEOPLE - 1},
         "tags": 1,
         "chain_is_whole": True,
         "rolling_out": 1,
         "audited": True,
+    }
+
+
+def test_uploads_and_deletions_at_the_same_moment_agree_on_what_is_there(race):
+    assert race("upload_race") == {
+        "same bytes": {"created": 1, "was there": PEOPLE - 1},
+        "other bytes": {"created": 1, "name-taken": PEOPLE - 1},
+        "names": ["heron", "otter"],
+        "tagged or gone": True,
+        "one of the two refused": True,
+        "swept clean": True,
+        "sound": True,
     }
