@@ -44,6 +44,9 @@ check: .venv/.installed
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python manage.py document_errors --check
+	@$(BIN)/python manage.py document_states --check
+	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 format: .venv/.installed
 	@$(BIN)/ruff check --fix .

@@ -35,9 +35,10 @@ def bearer(request: HttpRequest) -> str | None:
 
 def door(request: HttpRequest) -> str:
     """Which family of routes the request came through."""
-    if request.path_info.startswith("/api/v1/"):
+    path = f"{request.path_info}/"
+    if path.startswith("/api/v1/"):
         return API
-    return RASA_X if request.path_info.startswith(("/api/", "/models/", "/conversations/")) else PAGE
+    return RASA_X if path.startswith(("/api/", "/models/", "/conversations/")) else PAGE
 
 
 def user_of_token(secret: str) -> ApiToken:

@@ -1,8 +1,9 @@
 """The shape of errors (RFC 9457): every refusal is a `Problem` with a stable code, a status and a sentence.
 
-Nothing reads the sentence; programs read the code and the data members. `docs/errors.md` lists all of them, tested.
+Nothing reads the sentence; programs read the code and the data members. `docs/errors.md` is generated from the classes.
 """
 
+import inspect
 from typing import Any, ClassVar
 
 
@@ -10,13 +11,15 @@ class Problem(Exception):
     """A refusal that names what is wrong and the cure.
 
     `reason` is the name the Rasa X routes give it. `data` are extra members of the problem document; `errors` maps
-    a field to its sentences; `headers` go onto the response (`Retry-After`, `WWW-Authenticate`).
+    a field to its sentences; `headers` go onto the response (`Retry-After`, `WWW-Authenticate`). The docstring of a
+    subclass says what it means, `cure` what to do about it in general: both are its page under `/problems/`.
     """
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Something went wrong"
     reason: ClassVar[str] = "InternalError"
+    cure: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -44,17 +47,40 @@ class Problem(Exception):
         }
         return document | {"errors": self.errors} if self.errors else document
 
+    @classmethod
+    def meaning(cls) -> str:
+        return " ".join((inspect.getdoc(cls) or "").split())
+
+
+def known() -> list[type[Problem]]:
+    """Every problem there is, by code."""
+    found, waiting = set(), [Problem]
+    while waiting:
+        below = waiting.pop().__subclasses__()
+        found.update(below)
+        waiting.extend(below)
+    return sorted(found, key=lambda problem: problem.code)
+
 
 class BadRequest(Problem):
+    """The request is malformed: a query parameter, a header or the body's syntax."""
+
     code, status, title, reason = "bad-request", 400, "The request could not be understood", "BadRequest"
+    cure = "Send what the detail asks for; `/api/docs/` shows every parameter."
 
 
 class InvalidFields(Problem):
+    """Members of the body are missing, unknown or not of their type; `errors` tells which."""
+
     code, status, title, reason = "invalid-fields", 400, "Some fields are not valid", "BadRequest"
+    cure = "Correct each field that `errors` names."
 
 
 class Unauthorized(Problem):
+    """There are no credentials, or they are unknown, expired or revoked."""
+
     code, status, title, reason = "unauthorized", 401, "Sign in, or send a valid token", "NotAuthenticated"
+    cure = "Sign in, or send `Authorization: Bearer cpt_…` with an API token that is listed as usable."
 
     def __init__(self, detail: str = "Auth required.", **data: Any) -> None:
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="controlplane"'}, **data)
@@ -64,51 +90,69 @@ class MissingGrant(Problem):
     """`grant` names what is missing, as an administrator would give it."""
 
     code, status, title, reason = "missing-grant", 403, "You may not do this", "NotAuthorized"
+    cure = "Ask an administrator for the grant that is named, or use a token that is not narrower than that."
 
     def __init__(self, grant: str) -> None:
         super().__init__(f"This needs the grant {grant}. Ask an administrator for it.", grant=grant)
 
 
 class CsrfFailed(Problem):
+    """The session's request carried no CSRF token, or an old one."""
+
     code, status, title, reason = "csrf-failed", 403, "The page was too old", "NotAuthorized"
+    cure = "Reload the page and try again; scripts send an API token instead of a session."
 
 
 class NotFound(Problem):
     """Also for what one may not see."""
 
     code, status, title, reason = "not-found", 404, "There is no such thing", "NotFound"
+    cure = "Check name, project and address; ask an administrator if you should see it."
 
 
 class MethodNotAllowed(Problem):
+    """The address exists and does not answer to this method."""
+
     code, status, title, reason = (
         "method-not-allowed",
         405,
         "This route does not take that method",
         "MethodNotAllowed",
     )
+    cure = "Use one of the methods in the `Allow` header."
 
 
 class UnsupportedMediaType(Problem):
+    """The body has a `Content-Type` that this route does not read."""
+
     code, status, title, reason = (
         "unsupported-media-type",
         415,
         "The body is of a type that is not understood here",
         "UnsupportedMediaType",
     )
+    cure = "Send `Content-Type: application/json`, or multipart/form-data to the upload routes."
 
 
 class BodyTooLarge(Problem):
+    """The JSON body is longer than any route needs."""
+
     code, status, title, reason = "body-too-large", 413, "The body is too large", "BodyTooLarge"
+    cure = "Send less; archives and bundles go to the upload routes as multipart."
 
 
 class Busy(Problem):
     """Too many long requests at a time; `Retry-After` says when to try again."""
 
     code, status, title, reason = "busy", 503, "Too many at a time", "ServiceUnavailable"
+    cure = "Repeat the request after the seconds of `Retry-After`."
 
     def __init__(self, detail: str, *, retry_after: int = 5) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
 class InternalError(Problem):
+    """A fault of ours; its log has the details, the answer has none."""
+
     code, status, title, reason = "internal-error", 500, "The control plane made a mistake", "InternalError"
+    cure = "Repeat it once; if it stays, look into the log of the web process and report it."

@@ -1,21 +1,23 @@
 """Answers to everything that went wrong: problem documents, Rasa bodies or pages, chosen by the path."""
 
-import logging
+import sys
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.shortcuts import render
 from rest_framework import exceptions
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from accounts import problems
 from accounts.actor import API, RASA_X
 from accounts.authentication import door
 from accounts.problems import Problem
 from environments import RASA_X_VERSION
-
-logger = logging.getLogger(__name__)
+from environments.errors import DatabaseAway
 
 
 def rasa_body(problem: Problem) -> dict[str, Any]:
@@ -48,13 +50,37 @@ def api_response(problem: Problem, request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _field_errors(detail: Any) -> dict[str, list[str]]:
-    if isinstance(detail, list):
-        return {"": [str(item) for item in detail]}
-    flat: dict[str, list[str]] = {}
-    for field, value in detail.items():
-        flat[field] = [str(item) for item in value] if isinstance(value, list) else [str(value)]
-    return flat
+def _field_errors(detail: Any, path: str = "") -> dict[str, list[str]]:
+    """DRF's nested errors as `{path: sentences}`; what belongs to no field stands under the empty path."""
+    if isinstance(detail, dict):
+        flat: dict[str, list[str]] = {}
+        for name, inner in detail.items():
+            own = "" if name == api_settings.NON_FIELD_ERRORS_KEY else str(name)
+            flat |= _field_errors(inner, ".".join(part for part in (path, own) if part))
+        return flat
+    sentences = detail if isinstance(detail, list) else [detail]
+    return {path: [str(sentence) for sentence in sentences if sentence]}
+
+
+def _invalid_fields(error: exceptions.ValidationError) -> Problem:
+    errors = _field_errors(error.detail)
+    sentences = [f"{field}: {' '.join(texts)}" if field else " ".join(texts) for field, texts in errors.items()]
+    return problems.InvalidFields("; ".join(sentences), errors=errors)
+
+
+def _from_drf(error: exceptions.APIException) -> Problem:
+    match error:
+        case exceptions.ValidationError():
+            return _invalid_fields(error)
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            return problems.Unauthorized()
+        case exceptions.PermissionDenied():
+            return problems.CsrfFailed("The request was refused. Reload the page and try again.")
+        case exceptions.MethodNotAllowed():
+            return problems.MethodNotAllowed(str(error.detail))
+        case exceptions.UnsupportedMediaType():
+            return problems.UnsupportedMediaType(str(error.detail))
+    return problems.BadRequest(str(error.detail))
 
 
 def as_problem(error: Exception) -> Problem | None:
@@ -62,22 +88,16 @@ def as_problem(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
+        case exceptions.APIException():
+            return _from_drf(error)
         case Http404():
             return problems.NotFound("There is nothing at this address.")
-        case exceptions.ValidationError():
-            errors = _field_errors(error.detail)
-            sentences = "; ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items())
-            return problems.InvalidFields(f"{sentences}", errors=errors)
-        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
-            return problems.Unauthorized()
-        case PermissionDenied() | exceptions.PermissionDenied():
+        case PermissionDenied():
             return problems.CsrfFailed("The request was refused. Reload the page and try again.")
-        case exceptions.MethodNotAllowed():
-            return problems.MethodNotAllowed(str(error.detail))
-        case exceptions.UnsupportedMediaType():
-            return problems.UnsupportedMediaType(str(error.detail))
-        case exceptions.APIException():
-            return problems.BadRequest(str(error.detail))
+        case UnreadablePostError():
+            return problems.BadRequest("The body broke off. Send it again.")
+        case RequestDataTooBig():
+            return problems.BodyTooLarge(f"A body holds at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes here.")
     return None
 
 
@@ -107,11 +127,23 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return answer(problems.BadRequest("The request could not be understood."), request)
+    return answer(as_problem(exception) or problems.BadRequest("The request could not be understood."), request)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return answer(problems.CsrfFailed("Reload the page and try again."), request)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return answer(problems.InternalError("This is a fault of the control plane; its log has the details."), request)
+    """Called while the exception is handled, and logged already."""
+    error = sys.exc_info()[1]
+    if isinstance(error, OperationalError | InterfaceError):
+        away = DatabaseAway("The database does not answer now. Try again.", headers={"Retry-After": "5"})
+        return answer(away, request)
+    problem = as_problem(error) if isinstance(error, Exception) else None
+    return answer(
+        problem or problems.InternalError("This is a fault of the control plane; its log has the details."), request
+    )
 
 
 class ProblemMiddleware:

@@ -1,8 +1,10 @@
-"""What every request passes: the strict Content-Security-Policy, and API paths with or without final slash."""
+"""What every request passes: the strict Content-Security-Policy, text that can be stored, and API paths with or
+without final slash."""
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponseBase
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpRequest, HttpResponseBase
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -21,9 +23,22 @@ def content_security_policy(get_response: Handler) -> Handler:
     return middleware
 
 
+def plain_text(get_response: Handler) -> Handler:
+    """Refuse NUL in URLs: PostgreSQL takes it in no text."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path_info:
+            raise Http404
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest
+        return get_response(request)
+
+    return middleware
+
+
 def canonical_path(path: str) -> str:
     """The path as `urls.py` spells it: native routes end in a slash, Rasa X routes do not."""
-    if not path.startswith("/api/"):
+    if not path.startswith(("/api/", "/models/", "/conversations/")):
         return path
     stripped = path.rstrip("/")
     return f"{stripped}/" if f"{stripped}/".startswith(("/api/v1/", "/api/schema/", "/api/docs/")) else stripped

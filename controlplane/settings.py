@@ -1,6 +1,7 @@
 """All configuration, read from environment variables. `docs/configuration.md` lists every variable."""
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from controlplane import home, rasa_install
+from environments import states
 
 
 class Variables(environ.Env):  # type: ignore[misc]  # it has no types
@@ -93,6 +95,7 @@ MIDDLEWARE = [
     "controlplane.middleware.content_security_policy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "controlplane.middleware.plain_text",
     "controlplane.middleware.final_slash",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -144,6 +147,7 @@ ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # grants are read by accounts.grants, not by a backend
+CSRF_FAILURE_VIEW = "controlplane.errors.csrf_failed"
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "/"
 AUTH_PASSWORD_VALIDATORS = [
@@ -193,6 +197,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["environments.api.parsers.JsonParser"],
     "DEFAULT_SCHEMA_CLASS": "environments.api.schema.Operation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "environments.api.negotiation.JsonForAll",
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "controlplane.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -208,18 +214,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
-        name: f"environments.states.{name}"
-        for name in (
-            "Kind",
-            "DeclaredIn",
-            "PromotionStatus",
-            "Origin",
-            "Sync",
-            "Health",
-            "ReplicaState",
-            "JobKind",
-            "JobStatus",
-        )
+        f"{enum.__name__}Enum": states.choices(enum)
+        for enum in vars(states).values()
+        if isinstance(enum, type) and issubclass(enum, StrEnum) and enum is not StrEnum
     },
 }
 

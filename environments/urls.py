@@ -3,10 +3,22 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from environments.api.conversations import Messages, Tracker
+from environments.pages.problems import explain
+
+conversation = [
+    path("messages", Messages.as_view()),
+    path("tracker", Tracker.as_view()),
+]
+
 urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("environments.api.v1.urls")),
     path("", include("environments.api.rasa_x.urls")),
+    path("api/projects/<str:project>/conversations/<path:conversation>/", include(conversation)),
+    path("api/conversations/<path:conversation>/", include(conversation)),
+    path("conversations/<path:conversation>/", include(conversation)),
+    path("problems/<str:code>", explain, name="problem"),
     path("", include("environments.pages.urls")),
 ]

@@ -16,8 +16,8 @@ def _no_constant(name: str) -> NoReturn:
 
 
 class JsonParser(JSONParser):
-    """DRF's, but it reads at most `DATA_UPLOAD_MAX_MEMORY_SIZE` bytes, and JSON is UTF-8 whatever the charset says
-    (RFC 8259): a codec such as `base64` there would crash the reader."""
+    """DRF's, but it reads at most `DATA_UPLOAD_MAX_MEMORY_SIZE` bytes, and JSON is UTF-8 whatever a charset says
+    (RFC 8259)."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None

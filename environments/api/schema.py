@@ -1,5 +1,6 @@
 """How the OpenAPI document speaks of what all routes share: ids, credentials, the project, lists, waits, refusals."""
 
+import re
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -80,7 +81,9 @@ class Operation(AutoSchema):
         return ["Native" if self.path.startswith("/api/v1/") else "Rasa X"]
 
     def get_override_parameters(self) -> list[Any]:
-        return [PROJECT] if self.path.startswith("/api/v1/") else []
+        names = re.findall(r"\{(\w+)\}", self.path)
+        in_path: list[Any] = [OpenApiParameter(name, location=OpenApiParameter.PATH) for name in names]
+        return [*in_path, PROJECT] if self.path.startswith("/api/v1/") else in_path
 
 
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
