@@ -20,6 +20,7 @@ from accounts.models import Project
 from accounts.problems import NotFound, Problem
 from environments import archives, errors, names, permissions
 from environments.actions import promotions
+from environments.decisions import Record
 from environments.models import Bundle, Environment, Job, Proof, Replica, ServerCheck, Tag, TrainedModel
 from environments.states import ACTIVE_JOBS
 
@@ -255,8 +256,12 @@ def _used_by_servers(project: Project) -> Iterator[tuple[str, int]]:
     now = timezone.now()
     serving: dict[str, list[str]] = defaultdict(list)
     for replica in Replica.objects.remembered().filter(environment__project=project).select_related("environment"):
-        if _is_live(replica, now):
-            serving[str(replica.record.get("model"))].append(f"{replica.name} of {replica.environment.name} serves it")
+        if not _is_live(replica, now):
+            continue
+        record = Record.from_json(replica.record)
+        # One of its processes may name a model while another still serves the one that was proved.
+        for sha256 in {record.model, record.proved} - {None}:
+            serving[str(sha256)].append(f"{replica.name} of {replica.environment.name} serves it")
     reported: dict[str, list[str]] = defaultdict(list)
     checks = ServerCheck.objects.filter(environment__project=project, reached_at__gte=now - REPORTED_WITHIN)
     for check in checks.exclude(model_id="").select_related("environment"):

@@ -9,6 +9,7 @@ from accounts.models import AuditEvent
 from accounts.problems import MissingGrant, NotFound
 from environments import errors
 from environments.actions import promotions, tags, trained_models
+from environments.decisions import Record
 from environments.models import Job, Proof, Replica, ServerCheck, Tag, TrainedModel
 from tests.factories import TrainedModelFactory
 
@@ -17,8 +18,8 @@ def proved(environment, model, at, replica="r1"):
     Proof.objects.create(environment=environment, replica=replica, model=model, first_at=at, proved_at=at)
 
 
-def polling(environment, model, at, name="rasa-1"):
-    record = {"model": model.hash}
+def polling(environment, model, at, name="rasa-1", proved=None):
+    record = Record(model=model.hash, proved=(proved or model).hash).as_json()
     return Replica.objects.create(environment=environment, name=name, first_seen_at=at, last_poll_at=at, record=record)
 
 
@@ -66,6 +67,12 @@ def test_what_a_live_server_serves_is_needed(otter, experimental, by_ana, django
     assert_in_use(otter, by_ana, "rasa-1 of experimental serves it")
     Replica.objects.filter(pk=replica.pk).update(last_poll_at=django_now - timedelta(hours=1))
     trained_models.delete(model=otter, by=by_ana)
+
+
+def test_what_another_process_of_a_server_still_serves_is_needed(otter, heron, experimental, by_ana, django_now):
+    polling(experimental, heron, django_now, proved=otter)
+    assert_in_use(heron, by_ana, "rasa-1 of experimental serves it")
+    assert_in_use(otter, by_ana, "rasa-1 of experimental serves it")
 
 
 def test_a_server_that_polls_seldom_is_live_for_three_of_its_intervals(otter, experimental, by_ana, django_now):
