@@ -12,5 +12,6 @@ handler400 = "controlplane.errors.bad_request"
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("", include("accounts.urls")),
     path("", include("environments.urls")),
 ]

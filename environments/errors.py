@@ -251,6 +251,12 @@ class RasaXWritesRefused(Problem):
     cure = "Use the native route: `POST /api/v1/environments/{name}/promotions/`."
 
 
+class Unconfirmed(Problem):
+    """The page asks to type the name of a protected environment, and it was not typed."""
+
+    code, status, title, reason = "unconfirmed", 422, "The name was not typed", "Unconfirmed"
+
+
 class NotTheAuthor(Problem):
     """A reason is added by who made the promotion, and by nobody else."""
 

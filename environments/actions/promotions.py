@@ -86,6 +86,16 @@ def _check_usable(environment: Environment, model: TrainedModel | None) -> None:
         raise errors.ArchiveDamaged(f"The stored archive of {model.name} is damaged. Upload it again.")
 
 
+def standing_refusal(*, environment: Environment, by: Actor) -> Problem | None:
+    """Why `by` may promote no model at all to `environment` now, None if some; asks the database nothing."""
+    try:
+        permissions.check_can_promote(by, environment)
+        _check_usable(environment, None)
+    except Problem as problem:
+        return problem
+    return None
+
+
 def _compatibility(environment: Environment, model: TrainedModel | None) -> tuple[errors.Incompatible | None, str]:
     """The refusal for the model's Rasa version if there is one, and what is to be noted otherwise.
 

@@ -59,3 +59,8 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran."""
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at and self.started_at else None
