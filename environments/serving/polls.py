@@ -16,7 +16,7 @@ from accounts.problems import NotFound, Unauthorized
 from environments import errors
 from environments.decisions import Answer, Decision, Record, Situation, decide
 from environments.models import Environment, Tag, TrainedModel
-from environments.serving import ledger, service_tokens, settling
+from environments.serving import ledger, lookup, service_tokens, settling
 from environments.serving.ledger import Entry
 
 logger = logging.getLogger(__name__)
@@ -65,27 +65,26 @@ def _canonical(tag: str) -> str:
 def _find_pull(token: str, project: str, tag: str, environment: str) -> Pull:
     if service_tokens.is_installation_token(token):
         return _installation_pull(project, tag, environment)
-    own = service_tokens.environment_of(token)
+    own = service_tokens.find(token)
     if own is None:
         raise Unauthorized("The service token is unknown; the Connect tab shows the right one.")
-    if own.project.name != project or own.tag_name != tag:
+    if own.project != project or own.tag != tag:
         raise errors.WrongServiceToken(
-            f"This is the token of {own.name} in {own.project.name}, which pulls the tag {own.tag_name}, not {tag}."
+            f"This is the token of {own.environment.name} in {own.project}, which pulls the tag {own.tag}, not {tag}."
         )
-    return Pull(environment=own, model=tagged(own.project, tag))
+    return Pull(environment=own.environment, model=own.model)
 
 
 def _installation_pull(project_name: str, tag: str, environment_name: str) -> Pull:
+    found = lookup.by_name(project_name, environment_name or tag)
+    if found is not None and found.tag == tag:
+        return Pull(environment=found.environment, model=found.model)
+    if environment_name:
+        raise errors.WrongServiceToken(f"No environment {environment_name} pulls the tag {tag}.")
     project = Project.objects.filter(name=project_name).first()
     if project is None:
         raise NotFound(f"There is no project {project_name}.")
-    environments = Environment.objects.active().filter(project=project).select_related("project", "follows")
-    found = environments.filter(name=environment_name or tag).first()
-    if environment_name and (found is None or found.tag_name != tag):
-        raise errors.WrongServiceToken(f"No environment {environment_name} pulls the tag {tag}.")
-    if found is not None and found.tag_name != tag:
-        found = None
-    return Pull(environment=found, model=tagged(project, tag))
+    return Pull(environment=None, model=tagged(project, tag))
 
 
 def tagged(project: Project, tag: str) -> TrainedModel | None:
@@ -132,7 +131,7 @@ def take(
         decision, served = _decide(environment, model, entry.record, etag, known, serve)
         saved = ledger.save(replace(entry, address=address, record=decision.record), notable=decision.notable)
     if decision.record.proof_due and not saved.record.proof_due and environment.follows_id is None:
-        settling.settle(environment, timezone.now())
+        settling.settle(environment.pk, timezone.now())
     return decision, served
 
 

@@ -14,41 +14,49 @@ from django.utils import timezone
 
 from environments import sealing
 from environments.models import Environment
+from environments.serving import lookup
+from environments.serving.lookup import Found
 
 PREFIX = "cps_"
 GRACE = timedelta(hours=24)
 
 
-def _derived(environment: Environment, generation: int) -> str:
-    text = f"{environment.project.name}/{environment.name}/{generation}"
+def _derived(environment: Environment, project: str, generation: int) -> str:
+    text = f"{project}/{environment.name}/{generation}"
     mac = hmac.digest(sealing.derived_key("service-tokens"), text.encode(), hashlib.sha256)
     return f"{PREFIX}{environment.pk}_{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
 def service_token(environment: Environment) -> str:
     """The token its servers send; the same at each call until it is rotated."""
-    return _derived(environment, environment.token_generation)
+    return _derived(environment, environment.project.name, environment.token_generation)
 
 
-def _accepted(environment: Environment) -> list[str]:
-    tokens = [service_token(environment)]
+def find(token: str) -> Found | None:
+    """The active environment whose token this is, with what it pulls."""
+    number = token.removeprefix(PREFIX).partition("_")[0]
+    if not token.startswith(PREFIX) or not number.isdecimal() or len(number) > 18:
+        return None
+    found = lookup.by_key(int(number))
+    if found is None:
+        return None
+    matches = [hmac.compare_digest(token.encode(), accepted.encode()) for accepted in _accepted(found)]
+    return found if any(matches) else None
+
+
+def _accepted(found: Found) -> list[str]:
+    environment, generation = found.environment, found.environment.token_generation
+    tokens = [_derived(environment, found.project, generation)]
     rotated_at = environment.token_rotated_at
     if rotated_at and timezone.now() - rotated_at < GRACE:
-        tokens.append(_derived(environment, environment.token_generation - 1))
+        tokens.append(_derived(environment, found.project, generation - 1))
     return tokens
 
 
 def environment_of(token: str) -> Environment | None:
     """The active environment whose token this is."""
-    number = token.removeprefix(PREFIX).partition("_")[0]
-    if not token.startswith(PREFIX) or not number.isdecimal() or len(number) > 18:
-        return None
-    related = ("project", "follows")
-    environment = Environment.objects.active().select_related(*related).filter(pk=int(number)).first()
-    if environment is None:
-        return None
-    matches = [hmac.compare_digest(token.encode(), accepted.encode()) for accepted in _accepted(environment)]
-    return environment if any(matches) else None
+    found = find(token)
+    return found.environment if found else None
 
 
 def is_installation_token(token: str) -> bool:

@@ -19,8 +19,9 @@ def settle_all(now: datetime) -> None:
         _forget(report, now)
 
 
-def settle(environment: Environment, now: datetime) -> None:
+def settle(environment_id: int, now: datetime) -> None:
     """Settle the newest promotion of one environment: called when a new proof came in."""
+    environment = Environment.objects.select_related("project", "follows").get(pk=environment_id)
     _settle(reports([environment], now)[0], now)
 
 
