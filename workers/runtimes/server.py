@@ -65,5 +65,5 @@ class ServerRuntime:
         if refused.status in (404, 405):
             return self._unavailable("It has no training route; start it with --enable-api.")
         if refused.reason in DATA_ERRORS or 400 <= refused.status < 500:
-            return TrainingFailed(refused.message)
+            return TrainingFailed(refused.message if refused.reason else f"Rasa refused to train. {refused.message}")
         return self._unavailable(refused.message)

@@ -6,6 +6,7 @@ import socket
 
 from celery import shared_task
 from django.conf import settings
+from django.db import close_old_connections
 
 from accounts.problems import Problem
 from environments import bundles, names, stores
@@ -55,6 +56,8 @@ def _train(job: Job) -> TrainedModel:
     jobs.note(job=job, step="reading the bundle")
     project = _read(job.bundle)
     with runtime_for(job).train(project, job.config, lambda step: jobs.note(job=job, step=step)) as archive:
+        # A connection that was idle while Rasa trained may have been cut; an open one is kept.
+        close_old_connections()
         jobs.note(job=job, step="storing the model")
         return receive_model(
             project=job.project,

@@ -54,6 +54,12 @@ def test_bad_data_is_the_users_in_rasas_words(fake_rasa):
         train(fake_rasa, config=CONFIG.split("pipeline")[0] + "pipeline: [{name: NoSuchComponent}]")
 
 
+def test_too_large_a_project_is_the_users(fake_rasa):
+    fake_rasa.train_override = (413, {}, b"<h1>Payload Too Large</h1>")
+    with pytest.raises(TrainingFailed, match=r"Rasa refused to train\. It answered with the status 413"):
+        train(fake_rasa)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "sentence"),
     [

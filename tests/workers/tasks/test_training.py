@@ -3,9 +3,11 @@
 import pytest
 
 from accounts.models import Project
+from controlplane import celery_app
 from environments import stores
 from environments.actions import jobs, promotions
 from environments.models import TrainedModel
+from environments.states import JobKind
 from tests.fake_rasa import small_archive
 from workers.tasks import training
 
@@ -143,3 +145,14 @@ def test_a_message_that_comes_twice_runs_once(ready, by_ben):
 def test_the_lost_are_sent_again(ready, sent):
     training.send_lost()
     assert sent == []
+
+
+def test_every_kind_of_job_has_its_task():
+    celery_app.loader.import_default_modules()
+    assert set(jobs.TASKS) == set(JobKind)
+    assert set(jobs.TASKS.values()) <= set(celery_app.tasks)
+
+
+def test_every_periodic_step_has_its_task(settings):
+    celery_app.loader.import_default_modules()
+    assert {step["task"] for step in settings.CELERY_BEAT_SCHEDULE.values()} <= set(celery_app.tasks)
