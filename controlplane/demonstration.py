@@ -72,6 +72,7 @@ def run(*, port: int, stays: bool, out: Output) -> int:
 
     def beside(url: str) -> Sequence[Program]:
         sign_in = running.sign_in(f"http://localhost:{port}", shown=out.isatty())
-        return [_main_job(url, [sign_in, "Ctrl-C stops everything."], stays=stays)] if can_run else []
+        afterwards = [sign_in, "Ctrl-C stops everything."] if stays else []
+        return [_main_job(url, afterwards, stays=stays)] if can_run else []
 
     return running.up(host=HOST, port=port, with_rasa=True, out=out, extra=beside, keep_password=True)

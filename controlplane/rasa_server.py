@@ -3,6 +3,7 @@
 The secrets come as variables and are appended here: on a command line every user of the machine could read them.
 """
 
+import logging
 import os
 import runpy
 import sys
@@ -19,6 +20,12 @@ def arguments(given: list[str]) -> list[str]:
     return full
 
 
+def is_news(record: logging.LogRecord) -> bool:
+    """Not that a server without a model was asked for its status, every few seconds until one is promoted."""
+    return not record.getMessage().startswith("No agent loaded.")
+
+
 if __name__ == "__main__":
+    logging.getLogger("rasa.server").addFilter(is_news)
     sys.argv = arguments(sys.argv[1:])
     runpy.run_module("rasa", run_name="__main__")

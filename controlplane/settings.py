@@ -168,6 +168,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # A poll of a server whose environment has no model yet is a 404, every few seconds.
+        "django.request": {"level": "ERROR"},
         # A line for each task of each second says nothing.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},

@@ -80,7 +80,7 @@ class Child:
     def __init__(self, program: Program, log: Log) -> None:
         self.program = program
         self.log = log
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.reader: threading.Thread | None = None
         self.started_at = 0.0
         self.pause = FIRST_PAUSE
@@ -96,8 +96,6 @@ class Child:
             stderr=subprocess.STDOUT,
             env={**os.environ, **program.environment},
             cwd=program.folder,
-            text=True,
-            errors="replace",
             # A terminal's Ctrl-C reaches the supervisor alone, which then stops all in order.
             start_new_session=True,
         )
@@ -105,13 +103,15 @@ class Child:
         self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self.reader.start()
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
         if process.stdout is None:
             return
         with process.stdout as lines:
             for line in lines:
-                if line.strip():
-                    self.log.write(self.program.name, line.rstrip())
+                # Of a progress bar, which writes over itself, the last state is enough.
+                text = line.decode(errors="replace").rstrip().rpartition("\r")[2]
+                if text:
+                    self.log.write(self.program.name, text)
 
     def tend(self) -> None:
         """Notice that it ended; start it when it is due."""

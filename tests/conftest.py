@@ -16,7 +16,7 @@ from accounts.models import Project, User
 from controlplane import celery_app
 from environments.models import Bundle, Environment, TrainedModel
 from environments.receiving import receive_bundle, receive_model
-from tests import services
+from tests import live, services
 from tests.archives import rasa_archive
 from tests.factories import EnvironmentFactory, ProjectFactory, TrainedModelFactory, UserFactory
 from tests.fake_rasa import FakeRasa
@@ -172,12 +172,6 @@ def fake_rasa():
         yield fake
 
 
-@pytest.fixture(scope="session")
-def real_rasa():
-    """A real Rasa server without a model: `.url` and `.token`."""
-    pytest.skip("needs a real Rasa 3.6 (`manage.py install_rasa`)")
-
-
 @pytest.fixture
 def stored_model(project, ana) -> Callable[..., TrainedModel]:
     """`stored_model("brisk-otter", tags=["nightly"], version="3.5.0")`: a model whose archive is in the storage.
@@ -214,3 +208,33 @@ def training_server(worker, fake_rasa) -> FakeRasa:
     worker.rasa_token = fake_rasa.token = "sesame"
     worker.save()
     return fake_rasa
+
+
+@pytest.fixture(scope="session")
+def start_rasa(tmp_path_factory):
+    """Start a stock `rasa run`; wait for it with `.wait()`. All of them end with the test run."""
+    started = []
+
+    def start(**options) -> live.RasaServer:
+        started.append(live.RasaServer(tmp_path_factory.mktemp("rasa"), **options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def real_rasa(start_rasa) -> live.RasaServer:
+    """A stock Rasa server without a model."""
+    server = start_rasa(token="the-token-of-the-test")
+    server.wait()
+    return server
+
+
+@pytest.fixture(scope="session")
+def live_controlplane(tmp_path_factory):
+    """A control plane in processes of its own, without environments; `declare` gives it some."""
+    control_plane = live.ControlPlane(tmp_path_factory.mktemp("controlplane"), "rasa: {}\n")
+    yield control_plane
+    control_plane.stop()

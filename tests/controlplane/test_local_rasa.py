@@ -1,5 +1,6 @@
 """The Rasa servers of this machine: which environments have one, and what it is started with."""
 
+import logging
 import stat
 from pathlib import Path
 
@@ -84,6 +85,14 @@ def test_the_servers_own_start_appends_the_secrets(monkeypatch):
     assert rasa_server.arguments(["run"]) == [*expected, "--jwt-secret", "the-jwt-secret"]
     # They are gone from the variables, which whatever Rasa starts would inherit.
     assert rasa_server.arguments(["run"]) == ["rasa", "run"]
+
+
+def test_that_a_server_has_no_model_yet_is_no_news():
+    def record(text):
+        return logging.LogRecord("rasa.server", logging.ERROR, "", 0, text, None, None)
+
+    assert not rasa_server.is_news(record("No agent loaded. To continue processing, a model needs to be loaded."))
+    assert rasa_server.is_news(record("Failed to update model."))
 
 
 def test_the_log_tells_the_projects_apart(production):

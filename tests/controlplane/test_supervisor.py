@@ -135,3 +135,16 @@ def test_the_variables_and_the_folder_of_a_program_are_its_own(tmp_path):
     program = shell("demo", "echo $COLOR in $(pwd)", environment={"COLOR": "teal"}, folder=tmp_path, once=True)
     _, log = run(program)
     assert f"demo | teal in {tmp_path}" in log
+
+
+def test_of_a_progress_bar_the_last_state_is_shown():
+    _, log = run(shell("demo", r"printf '10%%\r50%%\r100%%\ndone\n'", once=True))
+    assert "demo | 100%\n" in log
+    assert "50%" not in log
+
+
+def test_one_that_stays_is_followed_by_its_last_words():
+    staying = shell("demo", "exit 3", once=True, stays=True, afterwards=["Open the page."])
+    _, log = run(staying, shell("end", "sleep 1", once=True))
+    assert "demo ended with status 3; everything else runs on." in log
+    assert "up   | Open the page." in log
