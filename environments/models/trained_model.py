@@ -12,6 +12,10 @@ class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
         """Not deleted. Deleted models keep their row: their ETags stay known, their promotions stay told."""
         return self.filter(deleted_at=None)
 
+    def latest_first(self) -> Self:
+        """As they were registered; one that was deleted and uploaded again counts from then."""
+        return self.order_by("-registered_at", "-pk")
+
     def visible_to(self, actor: Actor, project: Project) -> Self:
         if not actor.may(project, "models.read"):
             return self.none()

@@ -91,7 +91,7 @@ def tagged(project: Project, tag: str) -> TrainedModel | None:
     """The model that carries the tag; `latest` is the one registered last, `active` another name of `production`."""
     tag = _canonical(tag)
     if tag == NEWEST:
-        return TrainedModel.objects.present().filter(project=project).defer("metadata").order_by("-pk").first()
+        return TrainedModel.objects.present().filter(project=project).defer("metadata").latest_first().first()
     row = Tag.objects.filter(project=project, name=tag).select_related("model", "model__project").first()
     return row.model if row else None
 

@@ -161,7 +161,7 @@ class ModelView(RasaXView):
 
 def _tagged(models: TrainedModelQuerySet, tag: str) -> TrainedModelQuerySet:
     if tag == NEWEST:
-        return models.filter(pk__in=models.order_by("-pk").values("pk")[:1])
+        return models.filter(pk__in=models.latest_first().values("pk")[:1])
     return models.filter(tags__name=PRODUCTION if tag == ACTIVE else tag)
 
 
