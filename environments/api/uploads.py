@@ -92,6 +92,10 @@ def receive(request: HttpRequest | Request, *, field: str, max_bytes: int) -> It
         raise
 
 
+def is_multipart(request: HttpRequest | Request) -> bool:
+    return str(parse_options_header(request.META.get("CONTENT_TYPE", ""))[0]) == "multipart/form-data"
+
+
 def _declared_length(request: HttpRequest, max_bytes: int) -> int:
     text = request.META.get("CONTENT_LENGTH") or ""
     if "HTTP_TRANSFER_ENCODING" in request.META or not re.fullmatch(r"[0-9]{1,18}", text):
@@ -153,7 +157,7 @@ def _up_to_file(parts: Iterator[Part], field: str) -> tuple[dict[str, list[str]]
             raise UploadMalformed(f"The field {field} has no file name. Send it as a file.")
         else:
             return fields, filename, content
-    raise UploadMalformed(f"There is no file in the field {field}.")
+    raise UploadMalformed(f"There is no file in the field {field}.", fields=sorted(fields))
 
 
 def _text(name: str, content: Iterator[bytes], room: int) -> str:

@@ -8,6 +8,7 @@ from environments.api.rasa_x.installation import ConfigView, HealthView, Version
 from environments.api.rasa_x.models import ModelsView, ModelView, PlatformModelsView
 from environments.api.rasa_x.pulls import TagView
 from environments.api.rasa_x.tags import ModelTagView
+from environments.api.rasa_x.training import TrainingView
 
 
 def in_project(route: str, view: type[View]) -> list[URLPattern]:
@@ -23,6 +24,7 @@ urlpatterns = [
     # Rasa Platform.
     *in_project("models/nlu", PlatformModelsView),
     *in_project("models/nlu/<str:model>/tags/<str:tag>", ModelTagView),
+    *in_project("models/jobs", TrainingView),
     # Models; no model can be named like a route.
     *in_project("models", ModelsView),
     *in_project("models/<str:model>", ModelView),
