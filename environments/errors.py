@@ -255,6 +255,7 @@ class Unconfirmed(Problem):
     """The page asks to type the name of a protected environment, and it was not typed."""
 
     code, status, title, reason = "unconfirmed", 422, "The name was not typed", "Unconfirmed"
+    cure = "Type the environment's name as it is written there."
 
 
 class NotTheAuthor(Problem):
