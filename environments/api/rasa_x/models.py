@@ -92,7 +92,7 @@ class ModelsView(RasaXView):
             found = _tagged(found, request.query_params["tag"])
         total = found.count()
         offset, limit = _whole_number(request, "offset", 0), _whole_number(request, "limit", total)
-        page = found.order_by("-pk").select_related("project").prefetch_related("tags")[offset : offset + limit]
+        page = found.latest_first().select_related("project").prefetch_related("tags")[offset : offset + limit]
         shown = items(self.project, page, with_active=self.with_active)
         return Response(shown, headers={"X-Total-Count": str(total)})
 

@@ -118,6 +118,15 @@ def test_the_list_takes_the_same_queries_however_long_it_is(as_ben, otter, djang
         as_ben.get(URL)
 
 
+def test_a_model_that_came_back_counts_as_new(as_ben, project):
+    upload(as_ben)
+    upload(as_ben, "calm-heron.tar.gz", rasa_archive("calm-heron"))
+    as_ben.delete(f"{URL}/brisk-otter")
+    assert upload(as_ben).status_code == 201
+    assert [item["model"] for item in as_ben.get(URL).json()] == ["brisk-otter", "calm-heron"]
+    assert as_ben.get(URL, {"tag": "latest"}).json()[0]["model"] == "brisk-otter"
+
+
 def test_models_of_another_project_are_not_in_the_list(as_ana, otter, bank):
     TrainedModelFactory(project=bank, name="teller")
     assert [item["model"] for item in as_ana.get("/api/projects/banking/models").json()] == ["teller"]
