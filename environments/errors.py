@@ -167,7 +167,7 @@ class ArchiveDamaged(Problem):
 
 
 class ModelInUse(Problem):
-    """`uses` lists what holds it."""
+    """Environments or replicas serve the model, or would go back to it: `uses` lists them."""
 
     code, status, title, reason = "model-in-use", 409, "The model is in use", "ModelInUse"
     cure = "Promote another model wherever `uses` says, then delete it."
@@ -198,7 +198,7 @@ class TagConflict(Problem):
 
 
 class StalePromotion(Problem):
-    """`current`, `by` and `at` tell what is there now."""
+    """The environment has another model than the one that was expected: `current`, put there by `by` at `at`."""
 
     code, status, title, reason = "stale-promotion", 409, "Somebody else promoted meanwhile", "StalePromotion"
     cure = "Look at what is there now, then repeat with `expected` as it is."

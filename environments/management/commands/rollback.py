@@ -27,6 +27,8 @@ class Command(PromotionCommand):
                 raise CommandError(f"{environment} has no promotion {options['to']}.")
         if options["dry_run"]:
             model = (to or promotions.rollback_target(environment)).model
+            if model is None:
+                raise CommandError(f"Promotion {options['to']} left {environment} without a model. Choose another one.")
             current = promotions.current_model(environment)
             self.foretell(promotions.foresee(model=model, **told), current, model)
         else:
