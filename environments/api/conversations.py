@@ -100,6 +100,14 @@ def model_name(environment: Environment, model_id: str) -> str | None:
     return promoted.values_list("name", flat=True).first() or known.values_list("name", flat=True).first()
 
 
+def say(environment: Environment, conversation: str, message: str) -> tuple[list[dict[str, Any]], str | None]:
+    """What the environment's bot answers, and the name of the model that did."""
+    with server_of(environment) as server:
+        status = _loaded(environment, server)
+        answers = server.send_message(conversation, message)
+    return answers, model_name(environment, status.model_id)
+
+
 class Messages(ConversationView):
     @extend_schema(
         parameters=[ENVIRONMENT, PROJECT],
@@ -115,10 +123,7 @@ class Messages(ConversationView):
         environment = self.environment()
         body = MessageBody(data=request.data)
         body.is_valid(raise_exception=True)
-        with server_of(environment) as server:
-            status = _loaded(environment, server)
-            answers = server.send_message(self.conversation, body.validated_data["message"])
-        name = model_name(environment, status.model_id)
+        answers, name = say(environment, self.conversation, body.validated_data["message"])
         return Response(answers, headers={"X-Model": name} if name else None)
 
 

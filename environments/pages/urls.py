@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from environments.pages import colors, environments, home, models, overview, promotions, training, uploads
+from environments.pages import colors, environments, home, models, overview, promotions, talk, training, uploads
 
 Routes = list[URLPattern | URLResolver]
 
@@ -40,7 +40,10 @@ one_project: Routes = [
     path("environments/<str:environment>/", include(one_environment)),
     path("promotions/<str:promotion>/", include(one_promotion)),
     path("history/", promotions.history, name="history"),
+    path("talk/", talk.talk, name="talk"),
+    path("talk/new/", talk.start_again, name="talk-again"),
     path("training/", training.training, name="training"),
+    path("training/bundle/", training.upload_bundle, name="upload-bundle"),
     path("training/changes/", training.training_changes, name="training-changes"),
 ]
 

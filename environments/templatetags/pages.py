@@ -52,6 +52,7 @@ RAIL: tuple[tuple[str, str, str, str], ...] = (
     ("layout-grid", "Overview", "overview", "environments.read"),
     ("box", "Models", "models", "models.read"),
     ("zap", "Training", "training", "training.read"),
+    ("message-square", "Talk", "talk", "conversations.write"),
     ("history", "History", "history", "environments.read"),
 )
 
