@@ -20,6 +20,7 @@ COUNTS = (
     "MAX_METADATA_BYTES",
     "MAX_BUNDLE_BYTES",
     "MAX_DOWNLOADS",
+    "MAX_UPLOADS",
     "MAX_WAITS",
     "MAX_CHATS",
 )

@@ -8,9 +8,8 @@ from django.conf import settings
 
 from controlplane.supervisor import Program
 
-# Of each web process. Its connections are limited by granian's default (1024); a limit near the number of threads would
-# let idle keep-alive connections shut out polls.
-BLOCKING_THREADS = 64
+# Threads that no long request can take, so that a poll always finds one.
+FREE_THREADS = 16
 # Threads, not processes: a task waits for Rasa, the database or the disk, and one process per worker costs half the
 # memory and leaves nothing behind when it is killed.
 CONCURRENCY = 2
@@ -25,11 +24,18 @@ def _django(url: str) -> dict[str, str]:
     return {"PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "controlplane.settings", **public}
 
 
+def blocking_threads() -> int:
+    """Of each web process. Its connections are limited by granian's default (1024); a limit near the number of threads
+    would let idle keep-alive connections shut out polls."""
+    long_ones = settings.MAX_DOWNLOADS + settings.MAX_UPLOADS + settings.MAX_WAITS + settings.MAX_CHATS
+    return int(long_ones) + FREE_THREADS
+
+
 def web(host: str, port: int, url: str) -> Program:
     command = [
         *(sys.executable, "-m", "granian"),
         *("--interface", "wsgi", "--host", host, "--port", str(port), "--no-ws"),
-        *("--workers", str(settings.WEB_PROCESSES), "--blocking-threads", str(BLOCKING_THREADS)),
+        *("--workers", str(settings.WEB_PROCESSES), "--blocking-threads", str(blocking_threads())),
         *("--workers-kill-timeout", "3", "--log-level", "error"),
         "controlplane.wsgi:application",
     ]

@@ -65,6 +65,7 @@ WEB_PROCESSES = env.int("WEB_PROCESSES", default=1)
 
 # How many long requests one web process holds at a time.
 MAX_DOWNLOADS = env.int("MAX_DOWNLOADS", default=32)
+MAX_UPLOADS = env.int("MAX_UPLOADS", default=16)
 MAX_WAITS = env.int("MAX_WAITS", default=16)
 MAX_CHATS = env.int("MAX_CHATS", default=16)
 

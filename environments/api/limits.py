@@ -26,5 +26,6 @@ class Limit:
 
 
 DOWNLOADS = Limit("MAX_DOWNLOADS")
+UPLOADS = Limit("MAX_UPLOADS")
 WAITS = Limit("MAX_WAITS")
 CHATS = Limit("MAX_CHATS")

@@ -15,6 +15,8 @@ from django.http import HttpRequest
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 from rest_framework.request import Request
 
+from accounts.problems import Busy
+from environments.api.limits import UPLOADS
 from environments.errors import LengthRequired, UploadIncomplete, UploadMalformed, UploadTooLarge
 
 CHUNK: Final = 256 * 1024
@@ -77,10 +79,12 @@ def receive(request: HttpRequest | Request, *, field: str, max_bytes: int) -> It
     """The upload in the file field `field` of at most `max_bytes`; nothing of the body was read before.
 
     Form fields come before the file, and nothing after it. Raises LengthRequired, UploadTooLarge, UploadMalformed,
-    UploadIncomplete; the last three also while the file is read.
+    UploadIncomplete, the last three also while the file is read, and with all upload slots taken, Busy.
     """
     plain = cast(WSGIRequest, request._request if isinstance(request, Request) else request)
     body = _Body(plain, _declared_length(plain, max_bytes))
+    if not UPLOADS.try_acquire():
+        raise Busy("Too many uploads at a time. Try again in a few seconds.")
     try:
         parts = _parts(body, _boundary(plain))
         fields, filename, content = _up_to_file(parts, field)
@@ -90,6 +94,8 @@ def receive(request: HttpRequest | Request, *, field: str, max_bytes: int) -> It
     except Exception:
         body.linger()
         raise
+    finally:
+        UPLOADS.release()
 
 
 def is_multipart(request: HttpRequest | Request) -> bool:

@@ -102,7 +102,7 @@ class ModelsView(RasaXView):
         responses={
             200: OpenApiResponse(ItemSerializer, description="Stored before, by this name and with these bytes"),
             201: ItemSerializer,
-            **rasa_refusals(400, 403, 409, 411, 413, 422, 507),
+            **rasa_refusals(400, 403, 409, 411, 413, 422, 503, 507),
         },
     )
     def post(self, request: Request, **kwargs: str) -> Response:

@@ -70,7 +70,7 @@ class Bundles(NativeView):
         responses={
             200: BundleSerializer,
             201: BundleSerializer,
-            **refusals(400, 403, 411, 413, 422, 507),
+            **refusals(400, 403, 411, 413, 422, 503, 507),
         },
     )
     def post(self, request: Request) -> Response:

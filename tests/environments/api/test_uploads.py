@@ -5,6 +5,7 @@ import io
 import pytest
 from django.test import RequestFactory
 
+from accounts.problems import Busy
 from environments import errors
 from environments.api import uploads
 from tests import multipart
@@ -206,3 +207,17 @@ def test_more_than_the_declared_length_is_never_read():
     stream = io.BytesIO(body + b"GET / HTTP/1.1")
     assert received(request_of(body, stream))[2] == b"x"
     assert stream.read() == b"GET / HTTP/1.1"
+
+
+def test_with_all_slots_taken_one_more_is_told_to_come_again(settings):
+    settings.MAX_UPLOADS = 0
+    with pytest.raises(Busy) as refused:
+        received(request_of(multipart.upload("m.tar.gz", b"x")))
+    assert "Retry-After" in refused.value.headers
+
+
+def test_a_slot_is_given_back_however_an_upload_ends(settings):
+    settings.MAX_UPLOADS = 1
+    for _ in range(2):
+        with pytest.raises(errors.UploadMalformed):
+            received(request_of(b"nonsense"))

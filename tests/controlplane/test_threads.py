@@ -1,0 +1,8 @@
+"""Polls always find a thread, however many long requests there are."""
+
+from controlplane import programs
+
+
+def test_all_long_requests_together_leave_threads_free(settings):
+    settings.MAX_DOWNLOADS, settings.MAX_UPLOADS, settings.MAX_WAITS, settings.MAX_CHATS = 10, 20, 30, 40
+    assert programs.blocking_threads() == 100 + programs.FREE_THREADS
