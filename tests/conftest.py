@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import hypothesis
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -33,6 +34,13 @@ BENS_GRANTS = (
     "conversations.write",
     "tokens.write",
 )
+
+
+# Machines are shared and slow at times: how long an example takes proves nothing.
+hypothesis.settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], database=None
+)
+hypothesis.settings.load_profile("shared")
 
 
 @pytest.hookimpl(tryfirst=True)
