@@ -7,6 +7,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.core.cache import cache
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
@@ -67,6 +68,17 @@ def empty_cache():
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def connection_of_the_test(monkeypatch):
+    """The connection that holds a test's transaction outlives the requests and tasks in it, as on SQLite in memory."""
+    close = BaseDatabaseWrapper.close_if_unusable_or_obsolete
+    monkeypatch.setattr(
+        BaseDatabaseWrapper,
+        "close_if_unusable_or_obsolete",
+        lambda self: None if self.in_atomic_block else close(self),
+    )
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ def test_the_defaults_pass():
 )
 @pytest.mark.filterwarnings("ignore:Overriding setting:UserWarning")
 def test_a_wrong_value_is_told_with_its_cure(settings, name, value, expected):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     setattr(settings, name, value)
     [message] = checks.check_configuration(None)
     assert message.id == expected
