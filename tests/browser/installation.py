@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.fake_rasa import FakeRasa
+
 ROOT = Path(__file__).parent.parent.parent
 STARTS_WITHIN = 30
 
@@ -23,17 +25,26 @@ def free_port() -> int:
         return port
 
 
+ANSWERS = [
+    {"text": "Your card is blocked. A new one is on its way."},
+    {
+        "text": "Anything else?",
+        "buttons": [{"title": "Yes", "payload": "/affirm"}, {"title": "No", "payload": "/deny"}],
+    },
+]
+
+
 class Poller:
     """A Rasa server as the control plane sees it: polls with the ETag of what it loaded, loads what it is given.
 
-    `broken` loads nothing: it asks for the archive again and again.
+    While it is `broken` it loads nothing and asks for the archive again and again; `busy`, it does not poll.
     """
 
     def __init__(self, url: str, token: str, replica: str, every: float = 0.3) -> None:
         self.url, self.replica, self.every = url, replica, every
         self.headers = {"Authorization": f"Bearer {token}"}
         self.etag = os.urandom(16).hex()
-        self.broken = False
+        self.broken = self.busy = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -41,6 +52,8 @@ class Poller:
     def _run(self) -> None:
         with httpx.Client(timeout=10) as client:
             while not self._stop.wait(self.every):
+                if self.busy:
+                    continue
                 headers = self.headers | {"If-None-Match": self.etag}
                 try:
                     answer = client.get(self.url, params={"replica": self.replica}, headers=headers)
@@ -66,11 +79,14 @@ class Installation:
             "DJANGO_SETTINGS_MODULE": "controlplane.settings",
             "CONTROLPLANE_HOME": str(home),
             "DATABASE_URL": f"sqlite:///{home / 'db.sqlite3'}",
+            "RASA_X_TOKEN": "",
         }
+        self.bot = FakeRasa(model_id="talks", answers=ANSWERS)
         self.tokens: dict[str, str] = {}
         self.pollers: dict[str, Poller] = {}
 
     def __enter__(self) -> "Installation":
+        self.bot.start()
         self.tokens = json.loads(self._python("-m", "tests.browser.scene"))
         command = [str(Path(sys.executable).parent / "granian"), "--interface", "wsgi", "--port", str(self.port)]
         command += ["--blocking-threads", "16", "--no-ws", "--log-level", "warning", "controlplane.wsgi:application"]
@@ -84,11 +100,17 @@ class Installation:
             poller.stop()
         self._web.terminate()
         self._web.wait(10)
+        self.bot.stop()
         self._log.close()
 
     def _python(self, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, *arguments], cwd=ROOT, env=self.variables, check=True, capture_output=True, text=True
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.variables | {"SCENE_BOT_URL": self.bot.url},
+            check=True,
+            capture_output=True,
+            text=True,
         )
         return done.stdout
 

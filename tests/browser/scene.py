@@ -6,8 +6,9 @@ environment; prints the service tokens of the environments as JSON.
 
 import io
 import json
+import os
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import django
@@ -20,99 +21,24 @@ from guardian.shortcuts import assign_perm  # noqa: E402
 
 from accounts.actor import PAGE, Actor  # noqa: E402
 from accounts.models import Project, User  # noqa: E402
-from environments.actions import promotions  # noqa: E402
-from environments.models import Environment, Promotion, Proof, ServerCheck, TrainedModel  # noqa: E402
+from environments.actions import promotions, tags  # noqa: E402
+from environments.models import (  # noqa: E402
+    Bundle,
+    Environment,
+    Job,
+    Promotion,
+    Proof,
+    ServerCheck,
+    TrainedModel,
+)
 from environments.receiving import receive_model  # noqa: E402
 from environments.serving.service_tokens import service_token  # noqa: E402
 from environments.states import PromotionStatus  # noqa: E402
-from tests.archives import rasa_archive  # noqa: E402
+from tests.browser.bank import archive  # noqa: E402
 
 PASSWORD = "otters-swim-in-rivers"
 
-INTENTS = [
-    "greet",
-    "goodbye",
-    "affirm",
-    "deny",
-    "bot_challenge",
-    "ask_help",
-    "thank",
-    "ask_balance",
-    "transfer_money",
-    "block_card",
-    "unblock_card",
-    "order_card",
-    "report_fraud",
-    "change_pin",
-    "find_atm",
-    "opening_hours",
-    "ask_iban",
-    "ask_fees",
-    "ask_interest",
-    "open_account",
-    "close_account",
-    "update_address",
-    "update_phone",
-    "ask_limit",
-    "raise_limit",
-    "list_transactions",
-    "dispute_transaction",
-    "schedule_payment",
-    "cancel_payment",
-    "ask_exchange_rate",
-    "talk_to_human",
-    "feedback_good",
-    "feedback_bad",
-    "ask_loan",
-    "apply_loan",
-    "ask_mortgage",
-    "book_appointment",
-    "cancel_appointment",
-    "holiday_notice",
-]
-SLOTS = ("account", "amount", "iban", "card", "recipient", "date", "branch")
-FORMS = ("transfer_form", "block_card_form", "appointment_form")
-ACTIONS = ("action_check_balance", "action_transfer", "action_block_card", "action_find_atm", "action_book")
-PIPELINE = ("WhitespaceTokenizer", "RegexFeaturizer", "CountVectorsFeaturizer", "DIETClassifier", "FallbackClassifier")
-POLICIES = ("MemoizationPolicy", "RulePolicy", "TEDPolicy")
-
-
-def graph(pipeline: tuple[str, ...], policies: tuple[str, ...]) -> dict[str, Any]:
-    """The `predict_schema` that Rasa writes for these components."""
-    nodes: dict[str, Any] = {}
-    before = "nlu_message_converter"
-    for index, name in enumerate(pipeline):
-        node = f"run_{name}{index}"
-        config = {"epochs": 100} if name == "DIETClassifier" else {}
-        nodes[node] = {"uses": f"rasa.nlu.{name}", "needs": {"messages": before}, "config": config}
-        before = node
-    nodes["run_RegexMessageHandler"] = {"uses": "rasa.nlu.RegexMessageHandler", "needs": {"messages": before}}
-    for index, name in enumerate(policies):
-        nodes[f"run_{name}{index}"] = {"uses": f"rasa.core.{name}", "config": {"priority": index + 1}}
-    needs = {f"policy{index}": f"run_{name}{index}" for index, name in enumerate(policies)}
-    nodes["select_prediction"] = {"uses": "rasa.core.DefaultPolicyPredictionEnsemble", "needs": needs}
-    return {"nodes": nodes}
-
-
-def archive(name: str, trained_at: datetime, intents: int, slots: int, *, version: str = "3.6.21") -> bytes:
-    """An archive with this many of `INTENTS` and `SLOTS`."""
-    used = INTENTS[:intents]
-    domain = {
-        "entities": ["amount", "iban", "card_type", "place"],
-        "slots": {slot: {"type": "text", "mappings": []} for slot in SLOTS[:slots]},
-        "responses": {f"utter_{intent}": [{"text": f"About {intent}, {intents}"}] for intent in used},
-        "actions": list(ACTIONS),
-        "forms": {form: {"required_slots": []} for form in FORMS},
-    }
-    return rasa_archive(
-        name,
-        intents=used,
-        trained_at=trained_at.replace(tzinfo=None).isoformat(),
-        version=version,
-        domain=domain,
-        predict_schema=graph(PIPELINE, POLICIES),
-        assistant_id="banking",
-    )
+BUNDLE = {"intents": 39, "examples": 812, "stories": 64, "rules": 21, "flows": 0}
 
 
 def days(count: float) -> timedelta:
@@ -184,26 +110,44 @@ class Scene:
         made.save()
         return made
 
+    def jobs(self, made: TrainedModel) -> None:
+        """One training that is done, and one that runs."""
+        bundle = Bundle.objects.create(
+            project=self.project, hash="0" * 64, size=48_000, by=self.ben, by_name="ben", counts=BUNDLE
+        )
+        common = {"project": self.project, "kind": "training", "by": self.ben, "by_name": "ben", "bundle": bundle}
+        done = Job.objects.create(**common, status="succeeded", result=made, model_name=made.name)
+        running = Job.objects.create(**common, status="running", progress=0.64, step="DIETClassifier, epoch 64 of 100")
+        ended = self.now - timedelta(minutes=10)
+        done.started_at, done.finished_at = ended - timedelta(minutes=4, seconds=10), ended
+        done.save()
+        running.started_at = self.now - timedelta(minutes=2, seconds=35)
+        running.save()
+        Job.objects.filter(pk=done.pk).update(created_at=done.started_at)
+        Job.objects.filter(pk=running.pk).update(created_at=running.started_at)
+
     def play(self) -> dict[str, str]:
         production = self.environment("production", "#0e7490", 0, protected=True, replicas=3)
-        experimental = self.environment("experimental", "#7c3aed", 1, replicas=2)
+        bot = os.environ.get("SCENE_BOT_URL", "http://rasa-experimental:5005")
+        experimental = self.environment("experimental", "#7c3aed", 1, replicas=2, url=bot)
         worker = self.environment("worker", "#64748b", 2, kind="training", follows=production)
         for grant in ("environments.read", "models.read", "models.write", "training.read", "conversations.write"):
             assign_perm(f"accounts.{grant}", self.ben, self.project)
         assign_perm("environments.write", self.ben, experimental)
-        minutes = timedelta(minutes=10)
         self.model("late-ember", days(14), 35, 6, self.mia)
         heron = self.model("calm-heron", days(9), 36, 6, self.mia)
         fox = self.model("brisk-fox", days(3), 37, 7, self.ben)
-        schema = self.model("gritty-schema", days(2), 37, 6, self.ana)
-        otter = self.model("brisk-otter", minutes, 39, 6, self.ben)
+        schema = self.model("gritty-schema", days(2), 37, 7, self.ana)
+        otter = self.model("brisk-otter", timedelta(minutes=10), 39, 6, self.ben)
+        tags.put(project=self.project, tag="nightly", model=otter, by=Actor(self.ben, PAGE))
+        tags.put(project=self.project, tag="lts", model=heron, by=Actor(self.mia, PAGE))
         self.promotion(production, heron, self.mia, days(9), "first release")
         self.promotion(experimental, fox, self.ben, days(3), "shorter answers", took=(9, 14))
         self.promotion(production, fox, self.mia, days(2) + hours(9), "shorter answers")
         self.rollback(production, self.ana, days(2) + hours(5), "fallbacks doubled in an hour")
         self.promotion(experimental, schema, self.ana, days(2) + hours(1), "holiday intents", took=(9, 14))
         self.promotion(production, schema, self.ana, days(2), "holiday intents")
-        self.promotion(experimental, otter, self.ben, minutes, "nightly", took=(9, 14))
+        self.jobs(otter)
         for environment in (production, experimental, worker):
             ServerCheck.objects.create(
                 environment=environment,
