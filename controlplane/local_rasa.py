@@ -19,7 +19,6 @@ QUIET = {
     "RASA_TELEMETRY_ENABLED": "false",
     "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TQDM_DISABLE": "1",
     "NO_COLOR": "1",
     "LOG_LEVEL_LIBRARIES": "ERROR",
 }
@@ -58,7 +57,7 @@ def program(environment: Environment, *, web_url: str, rasa_home: Path, folder: 
     host = urlsplit(environment.url).hostname or "localhost"
     command = [
         str(rasa_install.python_of(rasa_home)),
-        *("-I", "-W", "ignore", str(SCRIPT), "run", "--enable-api"),
+        *("-I", str(SCRIPT), "run", "--enable-api"),
         *("--interface", "127.0.0.1" if host == "localhost" else host),
         *("--port", str(port_of(environment))),
         *("--endpoints", "endpoints.yml"),

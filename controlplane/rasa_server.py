@@ -7,8 +7,12 @@ import logging
 import os
 import runpy
 import sys
+import warnings
+from typing import Any
 
 TOKEN, JWT_SECRET = "RASA_SERVER_TOKEN", "RASA_SERVER_JWT_SECRET"
+
+show_any_warning = warnings.showwarning
 
 
 def arguments(given: list[str]) -> list[str]:
@@ -25,7 +29,14 @@ def is_news(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("No agent loaded.")
 
 
+def show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """What Rasa says of training data, not that its libraries grow old. Rasa itself lets all warnings through."""
+    if not issubclass(category, DeprecationWarning):
+        show_any_warning(message, category, *where, **more)
+
+
 if __name__ == "__main__":
+    warnings.showwarning = show_warning
     logging.getLogger("rasa.server").addFilter(is_news)
     sys.argv = arguments(sys.argv[1:])
     runpy.run_module("rasa", run_name="__main__")
