@@ -32,19 +32,19 @@ def check_home() -> None:
         )
 
 
-def _token() -> str:
+def token() -> str:
     """A new token of the administrator; those of earlier runs end."""
     administrator = User.objects.get(username=users.ADMINISTRATOR)
     by = Actor(user=administrator, via=COMMAND)
-    for token in ApiToken.objects.usable().filter(user=administrator, name=TOKEN_NAME):
-        api_tokens.revoke(token=token, by=by)
+    for earlier in ApiToken.objects.usable().filter(user=administrator, name=TOKEN_NAME):
+        api_tokens.revoke(token=earlier, by=by)
     _, secret = api_tokens.create(user=administrator, name=TOKEN_NAME, by=by)
     return secret
 
 
 def _main_job(url: str, afterwards: Sequence[str], *, stays: bool) -> Program:
     """The steps as a program of their own, which has nothing but the address and a token."""
-    environment = {"CONTROLPLANE_URL": url, "CONTROLPLANE_TOKEN": _token(), "PYTHONUNBUFFERED": "1"}
+    environment = {"CONTROLPLANE_URL": url, "CONTROLPLANE_TOKEN": token(), "PYTHONUNBUFFERED": "1"}
     return Program(
         "demo",
         [sys.executable, SCRIPT],
