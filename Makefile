@@ -4,7 +4,7 @@ HOME_FOLDER := $(or $(CONTROLPLANE_HOME),var)
 BIN := .venv/bin
 export UV_NO_CONFIG := 1
 
-.PHONY: setup up demo demo-check test bench check format migrations audit lock clean
+.PHONY: setup up demo demo-check test bench screenshots check format migrations audit lock clean
 
 # The first of PYTHONS (or the one named: make PYTHON=…) that runs and is new enough; a pyenv shim may not run.
 .venv/.installed: requirements-uv.lock requirements-dev.lock
@@ -40,6 +40,10 @@ test: .venv/.installed
 
 bench: .venv/.installed
 	@$(BIN)/python -m tests.bench
+
+# Into docs/images. Needs a Chromium; CHROMIUM names one that is not found by itself.
+screenshots: .venv/.installed
+	@DJANGO_SETTINGS_MODULE=controlplane.settings $(BIN)/python -m tests.browser.screenshots
 
 check: .venv/.installed
 	@$(BIN)/ruff format --check .

@@ -177,7 +177,7 @@ function uploadLine(file) {
   line.className = "upload sheet";
   line.innerHTML = '<div class="row"><code></code><span class="muted"></span></div><progress max="1" value="0"></progress><p class="state muted">Waiting</p>';
   $("code", line).textContent = file.name;
-  $(".muted", line).textContent = `${(file.size / 1e6).toFixed(1)} MB`;
+  $(".muted", line).textContent = file.size < 1e6 ? `${Math.ceil(file.size / 1e3)} kB` : `${(file.size / 1e6).toFixed(1)} MB`;
   return line;
 }
 

@@ -21,7 +21,7 @@ from environments.pages import live
 from environments.pages.access import PageRequest, page
 from environments.pages.commands import curl, public_url
 from environments.serving.reports import EnvironmentReport, report
-from environments.states import Origin
+from environments.states import Origin, ReplicaState
 
 CHOICES = 15
 HISTORY = 40
@@ -49,6 +49,10 @@ class Difference:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
+
+    @property
+    def count(self) -> int:
+        return len(self.added) + len(self.removed) + len(self.changed)
 
     @property
     def words(self) -> list[tuple[str, str]]:
@@ -240,12 +244,15 @@ def rollback(request: PageRequest, environment: str) -> HttpResponse:
 
 @dataclass(frozen=True)
 class Member:
-    """A replica as the progress shows it: `proof` is when and how fast it proved the promoted model."""
+    """A replica as the progress shows it: `seconds` until it proved the promoted model; `had_it` where it had proved
+    that model before, and nothing was to be loaded; `still` is the other model that it goes on serving."""
 
     name: str
     state: str
     seconds: float | None
     reason: str
+    had_it: bool = False
+    still: str = ""
 
 
 def members(promotion: Promotion, seen: EnvironmentReport) -> list[Member]:
@@ -257,7 +264,14 @@ def members(promotion: Promotion, seen: EnvironmentReport) -> list[Member]:
     proved = [Member(name, "serving", max(seconds, 0.0), "") for name, seconds in took.items()]
     present = seen.promotion is not None and seen.promotion.pk == promotion.pk
     others = [
-        Member(member.name, member.state, None, member.reason)
+        Member(
+            name=member.name,
+            state=member.state,
+            seconds=None,
+            reason=member.reason,
+            had_it=member.proved,
+            still=member.model or "" if member.state == ReplicaState.SERVING else "",
+        )
         for member in seen.members
         if present and member.name not in took
     ]
@@ -268,7 +282,7 @@ def _progress_piece(request: PageRequest, promotion: Promotion) -> live.Piece:
     environment = promotion.environment
     seen = report(environment)
     shown = members(promotion, seen)
-    done = sum(member.seconds is not None for member in shown)
+    done = sum(member.seconds is not None or member.had_it for member in shown)
     context = {
         "promotion": promotion,
         "environment": environment,

@@ -127,7 +127,11 @@ def since(at: datetime | None) -> SafeString:
 
 @register.filter
 def lasted(seconds: float | None) -> str:
-    return "" if seconds is None else span(seconds)
+    """How long something took, to the second where that is of interest: `4 min 10 s`."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), MINUTE)
+    return f"{minutes} min {rest} s" if 0 < minutes < 60 and rest else span(seconds)
 
 
 @register.filter
