@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from accounts.actor import Actor
 from accounts.grants_table import ENVIRONMENT_GRANTS, PROJECT_GRANTS
-from accounts.models import Project
+from accounts.models import ApiToken, Project
 from accounts.problems import InvalidFields, MissingGrant, NotFound
 from environments import names
 from environments.models import Environment
@@ -99,6 +99,13 @@ def check_can_write_tokens(actor: Actor, project: Project) -> None:
     """Own API tokens."""
     check_can_see_project(actor, project)
     _check(actor, project, "tokens.write")
+
+
+def check_can_revoke(actor: Actor, token: ApiToken) -> None:
+    """An own token: a session or an unnarrowed token ends any of them, a narrower one itself, others with the grant."""
+    narrowed = actor.token is not None and actor.token.grants is not None
+    if narrowed and actor.token != token and not _holds(actor, "tokens.write"):
+        raise MissingGrant("tokens.write")
 
 
 def _holds(actor: Actor, grant: str) -> bool:

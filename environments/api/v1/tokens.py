@@ -68,12 +68,13 @@ class Tokens(NativeView):
 
 
 class OneToken(NativeView):
-    @extend_schema(responses={204: None, **refusals()})
+    @extend_schema(responses={204: None, **refusals(403)})
     def delete(self, request: Request, token: str) -> Response:
         """Revoke a token of your own, now."""
         own = ApiToken.objects.filter(user=self.actor.user, revoked_at=None)
         found = own.select_related("user").filter(pk=token).first() if is_id(token) else None
         if found is None:
             raise NotFound(f"You have no token {token}.")
+        permissions.check_can_revoke(self.actor, found)
         api_tokens.revoke(token=found, by=self.actor)
         return Response(status=204)

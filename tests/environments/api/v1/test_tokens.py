@@ -49,6 +49,21 @@ def test_nobody_revokes_the_token_of_another(as_ana, as_ben):
     assert ApiToken.objects.get(pk=made["id"]).revoked_at is None
 
 
+def test_a_narrower_token_revokes_itself_and_no_other(as_ben):
+    other = create(as_ben).json()
+    made = create(as_ben, grants=["models.read"]).json()
+    narrow = client_with(made["token"])
+    refused = narrow.delete(f"{URL}{other['id']}/")
+    assert (refused.status_code, refused.json()["grant"]) == (403, "tokens.write")
+    assert narrow.delete(f"{URL}{made['id']}/").status_code == 204
+
+
+def test_a_narrower_token_with_the_grant_revokes_others(as_ben):
+    other = create(as_ben).json()
+    maker = client_with(create(as_ben, grants=["tokens.write"]).json()["token"])
+    assert maker.delete(f"{URL}{other['id']}/").status_code == 204
+
+
 def test_an_outsider_sees_no_project_to_have_tokens_for(as_cy):
     assert create(as_cy).status_code == 404
 
