@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from accounts.problems import BadRequest, InvalidFields
 from environments import permissions
@@ -36,7 +37,8 @@ def read_list(data: Any) -> list[Listed]:
         serializer = ListedSerializer(data=item)
         if not serializer.is_valid():
             for field, sentences in serializer.errors.items():
-                errors[f"{place}.{field}"] = [str(sentence) for sentence in sentences]
+                key = str(place) if field == api_settings.NON_FIELD_ERRORS_KEY else f"{place}.{field}"
+                errors[key] = [str(sentence) for sentence in sentences]
             continue
         members = serializer.validated_data
         if members["name"] in [other.name for other in listed]:

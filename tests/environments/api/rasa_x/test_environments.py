@@ -77,6 +77,11 @@ def test_a_bad_field_is_named_by_its_place(project, as_ana):
     assert list(answer.json()["details"]["errors"]) == ["1.url"]
 
 
+def test_what_is_no_environment_at_all_is_named_by_its_place(project, as_ana):
+    answer = put(as_ana, [{"name": "a", "url": "http://a:1"}, "b"])
+    assert list(answer.json()["details"]["errors"]) == ["1"]
+
+
 def test_a_bad_prune_is_refused(project, as_ana):
     assert put(as_ana, [], "?prune=perhaps").status_code == 400
 
