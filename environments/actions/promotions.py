@@ -77,9 +77,7 @@ def _check_usable(environment: Environment, model: TrainedModel | None) -> None:
             follows=environment.follows.name,
         )
     if environment.retired_at:
-        raise errors.EnvironmentRetired(
-            f"{environment.name} left environments.yml. Declare it again, then promote to it."
-        )
+        raise errors.EnvironmentRetired(f"{environment.name} is retired. Declare it again, then promote to it.")
     if model and model.deleted_at:
         raise errors.ModelGone(f"{model.name} was deleted. Upload the same archive again to promote it.")
     if model and model.damaged_at:
@@ -349,9 +347,10 @@ def rollback(
 
 @transaction.atomic
 def add_reason(*, promotion: Promotion, reason: str, by: Actor) -> Promotion:
-    """Say afterwards why; only by who promoted."""
+    """Say afterwards why; only by who promoted, and with a credential that may."""
     if by.user is None or promotion.by_id != by.user.pk:
         raise errors.NotTheAuthor(f"This promotion was made by {promotion.by_name}.")
+    permissions.check_can_promote(by, promotion.environment)
     before, promotion.reason = promotion.reason, reason
     promotion.save(update_fields=["reason"])
     audit.record(

@@ -1,7 +1,7 @@
 """Promotions: make one, foresee one, go back, read what became of them, ask what served when."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -176,11 +176,11 @@ def _time(text: str) -> datetime:
     """An RFC 3339 time; the `+` of its offset is a space where nobody quoted it."""
     try:
         time = parse_datetime(re.sub(r" (?=\d\d:\d\d$)", "+", text))
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise BadRequest("time is needed, as RFC 3339 with a zone: 2026-01-31T12:00:00Z.")
-    return time
+        if time is not None and time.tzinfo is not None:
+            return time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BadRequest("time is needed, as RFC 3339 with a zone: 2026-01-31T12:00:00Z.")
 
 
 class At(NativeView):

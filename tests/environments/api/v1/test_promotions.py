@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
+from accounts.actions import api_tokens
 from environments.actions import promotions
 from environments.models import Promotion, Proof, ServerCheck
 from environments.states import PromotionStatus
@@ -219,6 +221,15 @@ def test_a_reason_can_be_added_afterwards_by_who_promoted(as_ana, as_ben, experi
     assert (refused.status_code, refused.json()["type"]) == (403, "/problems/not-the-author")
 
 
+def test_a_token_that_may_only_read_adds_no_reason(as_ben, ben, by_ben, experimental, otter):
+    made = promote(as_ben, "experimental", "brisk-otter").json()
+    _, secret = api_tokens.create(user=ben, name="reader", by=by_ben, grants=["environments.read"])
+    refused = Client(headers={"authorization": f"Bearer {secret}"}).patch(
+        f"/api/v1/promotions/{made['id']}/", {"reason": "mine"}, content_type="application/json"
+    )
+    assert (refused.status_code, refused.json()["grant"]) == (403, "environments.experimental.write")
+
+
 class TestRollback:
     def test_it_brings_back_the_model_before(self, as_ana, production, otter, heron):
         first = promote(as_ana, "production", "brisk-otter").json()
@@ -280,6 +291,10 @@ class TestAt:
 
     @pytest.mark.parametrize("time", ["", "yesterday", "2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z"])
     def test_a_time_without_a_zone_or_sense_is_refused(self, as_ana, production, time):
+        assert as_ana.get(f"{PRODUCTION}/at/?time={time}").status_code == 400
+
+    @pytest.mark.parametrize("time", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00%2B14:00"])
+    def test_a_time_beyond_the_calendar_is_refused(self, as_ana, production, time):
         assert as_ana.get(f"{PRODUCTION}/at/?time={time}").status_code == 400
 
 
