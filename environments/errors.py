@@ -293,6 +293,9 @@ class InvalidUrl(Problem):
     code, status, title, reason = "invalid-url", 400, "This address cannot be used", "InvalidUrl"
     cure = "Write `http://host:port`, and give the token apart."
 
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, errors={"url": [detail]})
+
 
 class UrlTaken(Problem):
     """A Rasa server holds one model, so it is one environment's."""

@@ -11,25 +11,40 @@ ARCHIVE_SUFFIX = ".tar.gz"
 
 # Words that are routes, so that no model can hide one.
 RESERVED_MODEL_NAMES = frozenset({"tags", "jobs", "nlu", "core"})
-# Tags that mean something by themselves.
-RESERVED_LABELS = frozenset({"latest", "active"})
+# The environments that Rasa X knows.
+PRODUCTION, WORKER = "production", "worker"
+
+# Tags that mean something by themselves: the model registered last, and what Rasa Platform calls `production`.
+LATEST, ACTIVE = "latest", "active"
+RESERVED_LABELS = frozenset({LATEST, ACTIVE})
 
 MODEL_RULE = "up to 200 letters, digits, '.', '_' and '-', beginning with a letter or digit"
 LABEL_RULE = "up to 63 lower-case letters, digits and '-', beginning with a letter or digit"
 
 
-def check_model_name(name: str) -> None:
+def check_model_name(name: str, *, field: str = "") -> None:
+    """`field`: the member of a body that the name came in."""
     if not MODEL.fullmatch(name):
-        raise InvalidName(f"The model name {name[:80]!r} cannot be used. Take {MODEL_RULE}.")
+        raise _invalid(field, f"The model name {name[:80]!r} cannot be used. Take {MODEL_RULE}.")
     if name.endswith(ARCHIVE_SUFFIX):
-        raise InvalidName("Name the model without .tar.gz.")
+        raise _invalid(field, "Name the model without .tar.gz.")
     if name in RESERVED_MODEL_NAMES:
-        raise InvalidName(f"{name} is the name of a route and cannot be a model's. Choose another name.")
+        raise _invalid(field, f"{name} is the name of a route and cannot be a model's. Choose another name.")
 
 
-def check_label(name: str, kind: str) -> None:
-    """A tag's, an environment's or a project's name; `kind` is the word for the sentence."""
+def check_label(name: str, kind: str, *, field: str = "") -> None:
+    """A tag's, an environment's or a project's name; `kind` is the word for the sentence, `field` as above."""
     if not LABEL.fullmatch(name):
-        raise InvalidName(f"The {kind} name {name[:80]!r} cannot be used. Take {LABEL_RULE}.")
+        raise _invalid(field, f"The {kind} name {name[:80]!r} cannot be used. Take {LABEL_RULE}.")
     if kind != "project" and name in RESERVED_LABELS:
-        raise InvalidName(f"{name} always means something else and cannot be the name of a {kind}.")
+        raise _invalid(
+            field, f"{name} always means something else and cannot be used. Choose another name for the {kind}."
+        )
+
+
+def canonical_tag(tag: str) -> str:
+    return PRODUCTION if tag == ACTIVE else tag
+
+
+def _invalid(field: str, detail: str) -> InvalidName:
+    return InvalidName(detail, errors={field: [detail]} if field else None)

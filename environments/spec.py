@@ -14,11 +14,11 @@ from ruamel.yaml.nodes import MappingNode, Node
 
 from environments import addresses, names
 from environments.errors import EnvironmentsFileInvalid
+from environments.names import PRODUCTION, WORKER
 from environments.states import Kind, RasaXWrites
 from environments.yaml_file import FileError, Reader, SyntaxErrorAt, compose, is_null, suggestion
 
 DEFAULT_PROJECT = "default"
-PRODUCTION, WORKER = "production", "worker"
 MAX_COUNT = 1000  # of replicas, and of workers of each
 MAX_PULL_INTERVAL = 86_400.0  # seconds
 COLOR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)

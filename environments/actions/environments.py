@@ -52,7 +52,7 @@ class Listed:
 def define(*, project: Project, name: str, by: Actor, **fields: Unpack[Fields]) -> Environment:
     """A new environment, or a retired one of that name come back. What is not said has its default."""
     permissions.check_can_manage_environments(by, project)
-    names.check_label(name, "environment")
+    names.check_label(name, "environment", field="name")
     environment_rows.lock_project(project)
     existing = Environment.objects.select_for_update(of=("self",)).filter(project=project, name=name).first()
     if existing and not existing.retired_at:
@@ -118,7 +118,7 @@ def put_list(*, project: Project, listed: Sequence[Listed], prune: bool, by: Act
     environment_rows.lock_project(project)
     present = {environment.name: environment for environment in Environment.objects.active().filter(project=project)}
     # Production first: the worker follows it where both are new.
-    for item in sorted(listed, key=lambda item: item.name == spec.WORKER):
+    for item in sorted(listed, key=lambda item: item.name == names.WORKER):
         _put(project, present.get(item.name), item, by)
     if prune:
         _prune(project, {item.name for item in listed}, by)

@@ -129,7 +129,7 @@ def _checked_tags(project: Project, tags: Sequence[str], by: Actor) -> list[str]
 def _reserve(project: Project, model_name: str) -> None:
     if not model_name:
         return
-    names.check_model_name(model_name)
+    names.check_model_name(model_name, field="model_name")
     trained_models.lock_names(project)
     conflict = trained_models.name_conflict(project=project, name=model_name)
     if conflict:

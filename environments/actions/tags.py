@@ -12,19 +12,14 @@ from environments.actions.promotions import Outcome
 from environments.models import Environment, Tag, TrainedModel
 from environments.states import RasaXWrites
 
-# What Rasa Platform calls the tag of the served model.
-ACTIVE, PRODUCTION = "active", "production"
-
 
 def environment_of(project: Project, tag: str) -> Environment | None:
     """The environment, active or retired, whose name `tag` is; None for a free tag."""
     environments = Environment.objects.select_related("project", "follows").filter(project=project)
-    if tag == ACTIVE:
-        production = environments.filter(name=PRODUCTION).first()
-        if production is None:
-            raise NotFound("There is no environment production, which active is another name of.")
-        return production
-    return environments.filter(name=tag).first()
+    environment = environments.filter(name=names.canonical_tag(tag)).first()
+    if environment is None and tag == names.ACTIVE:
+        raise NotFound("There is no environment production, which active is another name of.")
+    return environment
 
 
 def check_can_put(*, project: Project, tag: str, by: Actor) -> None:

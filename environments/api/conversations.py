@@ -21,8 +21,8 @@ from environments.api.views import NativeView
 from environments.clients.rasa import RasaClient, RasaError, RasaRefused, Status
 from environments.errors import EnvironmentUnavailable
 from environments.models import Environment, TrainedModel
+from environments.names import PRODUCTION
 
-DEFAULT_ENVIRONMENT = "production"
 ENVIRONMENT = OpenApiParameter("environment", description="whose bot answers; `production` where it is not named")
 
 
@@ -48,7 +48,7 @@ class ConversationView(NativeView):
         return find_project(self.actor, named)
 
     def environment(self) -> Environment:
-        name = self.request.query_params.get("environment", DEFAULT_ENVIRONMENT)
+        name = self.request.query_params.get("environment", PRODUCTION)
         return find_environment(self.actor, self.project, name)
 
     @property

@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from accounts.actor import Actor
 from accounts.models import Project, User
+from environments import names
 
 
 class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
@@ -15,6 +16,12 @@ class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
     def latest_first(self) -> Self:
         """As they were registered; one that was deleted and uploaded again counts from then."""
         return self.order_by("-registered_at", "-pk")
+
+    def tagged(self, tag: str) -> Self:
+        """Those of one project's that carry the tag; `latest` is the one registered last."""
+        if tag == names.LATEST:
+            return self.filter(pk__in=self.present().latest_first().values("pk")[:1])
+        return self.filter(tags__name=names.canonical_tag(tag))
 
     def visible_to(self, actor: Actor, project: Project) -> Self:
         if not actor.may(project, "models.read"):

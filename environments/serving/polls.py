@@ -13,16 +13,14 @@ from django.utils import timezone
 
 from accounts.models import Project
 from accounts.problems import NotFound, Unauthorized
-from environments import errors
+from environments import errors, names
 from environments.decisions import Answer, Decision, Record, Situation, decide
-from environments.models import Environment, Tag, TrainedModel
+from environments.models import Environment, TrainedModel
 from environments.serving import ledger, lookup, service_tokens, settling
 from environments.serving.ledger import Entry
 
 logger = logging.getLogger(__name__)
 
-PRODUCTION_ALIAS = "active"
-NEWEST = "latest"
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 ONE_ENTITY_TAG = re.compile(r'(?:W/)?"([^",]*)"|([^",*\s]+)')
 
@@ -46,7 +44,7 @@ def find_pull(*, token: str, project: str, tag: str, environment: str) -> Pull:
     has just loaded the new one. While the database is away the last known answer is given."""
     question = (token, project, tag, environment)
     try:
-        pull = _find_pull(token, project, _canonical(tag), environment)
+        pull = _find_pull(token, project, names.canonical_tag(tag), environment)
     except ledger.DATABASE_ERRORS as error:
         logger.warning("The database cannot be read; %s gets the last known answer.", tag)
         if question not in _last_known:
@@ -56,10 +54,6 @@ def find_pull(*, token: str, project: str, tag: str, environment: str) -> Pull:
     if pull.model is not None:
         _last_known[question] = pull
     return pull
-
-
-def _canonical(tag: str) -> str:
-    return "production" if tag == PRODUCTION_ALIAS else tag
 
 
 def _find_pull(token: str, project: str, tag: str, environment: str) -> Pull:
@@ -89,11 +83,8 @@ def _installation_pull(project_name: str, tag: str, environment_name: str) -> Pu
 
 def tagged(project: Project, tag: str) -> TrainedModel | None:
     """The model that carries the tag; `latest` is the one registered last, `active` another name of `production`."""
-    tag = _canonical(tag)
-    if tag == NEWEST:
-        return TrainedModel.objects.present().filter(project=project).defer("metadata").latest_first().first()
-    row = Tag.objects.filter(project=project, name=tag).select_related("model", "model__project").first()
-    return row.model if row else None
+    of_project = TrainedModel.objects.present().filter(project=project)
+    return of_project.tagged(tag).select_related("project").defer("metadata").first()
 
 
 def unavailable(model: TrainedModel | None) -> errors.ArchiveDamaged:

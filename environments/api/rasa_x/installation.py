@@ -13,17 +13,16 @@ from rest_framework.response import Response
 from accounts.models import project
 from accounts.problems import Unauthorized
 from environments import RASA_X_VERSION, permissions
-from environments.actions.tags import PRODUCTION
 from environments.api.rasa_x.pulls import service_token_of
 from environments.api.schema import rasa_refusals
 from environments.api.views import RasaXView
 from environments.models import Environment, ServerCheck
+from environments.names import PRODUCTION, WORKER
 from environments.serving import service_tokens
 from environments.states import Kind
 
-# Of the two environments that Rasa X knows, the first training one is its worker. These routes answer anybody: they
-# name no other environment.
-WORKER = "worker"
+# Of the two environments that Rasa X knows, the first training one is its worker. `/health` and `/version` answer
+# anybody: they name no other environment.
 DEFAULT_PULL_INTERVAL = 10
 
 ENDPOINTS = """\

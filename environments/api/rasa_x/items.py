@@ -7,8 +7,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import Project
-from environments.actions.tags import ACTIVE, PRODUCTION
 from environments.models import ServerCheck, TrainedModel
+from environments.names import ACTIVE, PRODUCTION
 from environments.versions import is_older
 
 

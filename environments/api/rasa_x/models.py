@@ -11,23 +11,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Project
+from accounts.models.project import DEFAULT as DEFAULT_PROJECT
 from accounts.problems import BadRequest, NotFound, Unauthorized
 from environments import errors, permissions, receiving
 from environments.actions import trained_models
-from environments.actions.tags import ACTIVE, PRODUCTION
 from environments.actions.trained_models import REFUSE, SUFFIX, OnConflict
 from environments.api import uploads
 from environments.api.archives import archive_response
 from environments.api.rasa_x.items import ItemSerializer, items
-from environments.api.rasa_x.pulls import DEFAULT_PROJECT, service_token_of
+from environments.api.rasa_x.pulls import service_token_of
 from environments.api.schema import rasa_refusals
 from environments.api.scope import find_model
 from environments.api.views import RasaXView
 from environments.models import TrainedModel
-from environments.models.trained_model import TrainedModelQuerySet
 from environments.names import ARCHIVE_SUFFIX
 from environments.serving import service_tokens
-from environments.serving.polls import NEWEST
 from environments.states import Kind
 
 ZIP_SUFFIX = ".zip"
@@ -89,7 +87,7 @@ class ModelsView(RasaXView):
         permissions.check_can_read_models(self.actor, self.project)
         found = TrainedModel.objects.visible_to(self.actor, self.project)
         if "tag" in request.query_params:
-            found = _tagged(found, request.query_params["tag"])
+            found = found.tagged(request.query_params["tag"])
         total = found.count()
         offset, limit = _whole_number(request, "offset", 0), _whole_number(request, "limit", total)
         page = found.latest_first().select_related("project").prefetch_related("tags")[offset : offset + limit]
@@ -157,12 +155,6 @@ class ModelView(RasaXView):
         """Delete a model that nothing needs. 409 `model-in-use` says what does."""
         trained_models.delete(model=find_model(self.actor, self.project, model), by=self.actor)
         return Response(status=204)
-
-
-def _tagged(models: TrainedModelQuerySet, tag: str) -> TrainedModelQuerySet:
-    if tag == NEWEST:
-        return models.filter(pk__in=models.latest_first().values("pk")[:1])
-    return models.filter(tags__name=PRODUCTION if tag == ACTIVE else tag)
 
 
 def _whole_number(request: Request, name: str, default: int) -> int:

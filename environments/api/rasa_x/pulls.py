@@ -12,6 +12,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 
 from accounts.authentication import bearer, peer_address
+from accounts.models.project import DEFAULT as DEFAULT_PROJECT
 from accounts.problems import NotFound
 from environments import permissions
 from environments.api.archives import archive_response
@@ -19,10 +20,8 @@ from environments.api.schema import rasa_refusals
 from environments.api.views import RasaXView
 from environments.decisions import Answer, Decision
 from environments.models import TrainedModel
+from environments.names import PRODUCTION
 from environments.serving import polls, service_tokens
-
-DEFAULT_PROJECT = "default"
-DEFAULT_TAG = "production"
 
 PARAMETERS = [
     OpenApiParameter("token", str, description="Service token; better sent as `Authorization: Bearer`."),
@@ -55,10 +54,10 @@ class TagView(RasaXView):
         token = service_token_of(request) if request.method in ("GET", "HEAD") else None
         if token is None:
             return super().dispatch(request, *args, **kwargs)
-        return pull(request, token, kwargs.get("project", DEFAULT_PROJECT), kwargs.get("tag", DEFAULT_TAG))
+        return pull(request, token, kwargs.get("project", DEFAULT_PROJECT), kwargs.get("tag", PRODUCTION))
 
     @extend_schema(parameters=PARAMETERS, responses=RESPONSES)
-    def get(self, request: Request, tag: str = DEFAULT_TAG, **kwargs: str) -> HttpResponseBase:
+    def get(self, request: Request, tag: str = PRODUCTION, **kwargs: str) -> HttpResponseBase:
         """Download the model of a tag. With a service token and `If-None-Match` this is a Rasa server's poll."""
         permissions.check_can_read_models(self.actor, self.project)
         model = polls.tagged(self.project, tag)
@@ -67,7 +66,7 @@ class TagView(RasaXView):
         return archive_response(request._request, model)
 
     @extend_schema(parameters=PARAMETERS, responses=RESPONSES)
-    def head(self, request: Request, tag: str = DEFAULT_TAG, **kwargs: str) -> HttpResponseBase:
+    def head(self, request: Request, tag: str = PRODUCTION, **kwargs: str) -> HttpResponseBase:
         """The headers of the download alone."""
         return self.get(request, tag, **kwargs)
 

@@ -97,7 +97,7 @@ class Models(NativeView):
     @extend_schema(
         parameters=[
             *PAGE,
-            OpenApiParameter("tag", description="models that carry this tag"),
+            OpenApiParameter("tag", description="the model that carries this tag, `latest` and `active` too"),
             OpenApiParameter("q", description="part of the name, of the beginning of the hash or of the model id"),
             OpenApiParameter("environment", description="the model that this environment is to serve"),
         ],
@@ -109,10 +109,10 @@ class Models(NativeView):
         rows = TrainedModel.objects.visible_to(self.actor, self.project)
         asked = request.query_params
         if "tag" in asked:
-            rows = rows.filter(tags__name=asked["tag"])
+            rows = rows.tagged(asked["tag"])
         if "environment" in asked:
             environment = find_environment(self.actor, self.project, asked["environment"])
-            rows = rows.filter(tags__name=environment.tag_name)
+            rows = rows.tagged(environment.tag_name)
         if "q" in asked:
             text = asked["q"]
             rows = rows.filter(Q(name__icontains=text) | Q(hash__istartswith=text) | Q(model_id__istartswith=text))

@@ -180,6 +180,12 @@ def test_what_cannot_be_defined_is_refused_with_its_reason(production, otter, as
     assert Environment.objects.count() == 1
 
 
+@pytest.mark.parametrize(("field", "value"), [("name", "Staging"), ("name", "latest"), ("url", "ftp://rasa")])
+def test_a_refused_name_or_address_names_its_field(project, as_ana, field, value):
+    refused = post(as_ana, **{field: value}).json()
+    assert refused["errors"] == {field: [refused["detail"]]}
+
+
 def test_a_name_in_use_is_refused(staging, as_ana):
     assert post(as_ana, url="http://other:1").json()["type"] == "/problems/environment-exists"
 
