@@ -34,15 +34,16 @@ class Fallback(StrEnum):
 class Record:
     """What is known of one replica. Its Sanic workers share the name and poll each for itself.
 
-    `etag` is the last one sent, `etag_since` and `etag_polls` tell since when and how often every poll carried it.
-    `model` is the model it names (None: unknown to us). `proved` is the model the whole replica has proved.
-    `tries` counts downloads: ETag sent → model given → how often; cleared when the tag moves. `fallback` was given in
-    place of `target`.
+    `etag` is the last one sent, `model` the model it names (None: unknown to us); `etag_since` and `etag_polls` tell
+    since when and how often every poll named that, counted anew when an archive is given, and `agreed` whether all
+    workers did. `proved` is the model the whole replica has proved. `tries` counts downloads: ETag sent → model given
+    → how often; cleared when the tag moves. `fallback` was given in place of `target`.
     """
 
     etag: str = ""
     etag_since: float = 0.0
     etag_polls: int = 0
+    agreed: bool = False
     model: str | None = None
     proved: str | None = None
     proved_at: float | None = None
@@ -114,12 +115,15 @@ class Decision:
 
 def decide(record: Record, *, etag: str, known: bool, situation: Situation, now: float) -> Decision:
     """What the poll with the entity tag `etag` gets. `known`: the ETag names a model of ours, deleted ones too."""
+    heard = hear(record, etag=etag, known=known, situation=situation, now=now)
+    moved = heard.target != record.target
+    return _answer(heard, known, situation, now, notable=moved or (heard.proof_due and not record.proof_due))
+
+
+def hear(record: Record, *, etag: str, known: bool, situation: Situation, now: float) -> Record:
+    """The record with what the poll says, whatever its answer will be."""
     heard = _heard(record, etag, known, situation, now)
-    notable = heard.proof_due and not record.proof_due
-    if situation.target != heard.target:
-        heard = forget_tries(replace(heard, target=situation.target))
-        notable = True
-    return _answer(heard, known, situation, now, notable=notable)
+    return heard if heard.target == situation.target else forget_tries(replace(heard, target=situation.target))
 
 
 def forget_tries(record: Record) -> Record:
@@ -129,31 +133,41 @@ def forget_tries(record: Record) -> Record:
 
 def _heard(record: Record, etag: str, known: bool, situation: Situation, now: float) -> Record:
     """The record with this heartbeat, and with the proof it may complete."""
-    same = etag == record.etag
+    model = etag if known else None
+    same = model == record.model and bool(record.etag)
     heard = replace(
         record,
         etag=etag,
         etag_since=record.etag_since if same else now,
         etag_polls=record.etag_polls + 1 if same else 1,
-        model=etag if known else None,
+        model=model,
         proved=record.proved if same else None,
         proved_at=record.proved_at if same else None,
         proof_due=record.proof_due and same,
         polls=(*record.polls, now)[-(4 * situation.workers + 1) :],
     )
-    if known and heard.proved != etag and _has_proved(heard, situation, now):
+    heard = replace(heard, agreed=(same and heard.agreed) or _agree(heard, situation, now))
+    if known and heard.proved != etag and heard.agreed:
         return replace(heard, proved=etag, proved_at=now, proof_due=True)
     return heard
 
 
-def _has_proved(record: Record, situation: Situation, now: float) -> bool:
-    """One worker: by its first poll. Several: when for a whole interval every poll carried the ETag, one per worker."""
-    if situation.workers == 1:
+def _agree(record: Record, situation: Situation, now: float) -> bool:
+    """One worker: by its first poll. Several: when for a whole interval every poll named the same, one per worker.
+
+    Nothing tells workers apart, but each polls once per interval, and not at all while it loads a model. So as many
+    polls as workers within less than an interval are one of each.
+    """
+    workers = situation.workers
+    if workers == 1:
         return True
-    interval = situation.interval or record.learned_interval(situation.workers)
-    if interval is None:
+    # With few polls to learn from, a worker that is missing from the start would only make the interval seem longer.
+    learned = record.learned_interval(workers) if len(record.polls) > 4 * workers else None
+    interval = situation.interval or learned
+    if interval is None or now - record.etag_since < interval:
         return False
-    return now - record.etag_since >= interval and record.etag_polls >= situation.workers
+    recent = [poll for poll in record.polls[-record.etag_polls :] if now - poll < interval * (1 - 1 / (2 * workers))]
+    return len(recent) >= workers
 
 
 def _answer(record: Record, known: bool, situation: Situation, now: float, *, notable: bool) -> Decision:
@@ -169,18 +183,20 @@ def _answer(record: Record, known: bool, situation: Situation, now: float, *, no
         record = replace(record, stuck_since=now, loading_since=None) if newly else record
         if known:
             return Decision(Answer.NOT_MODIFIED, record, notable=notable or newly)
-        return _fall_back(record, situation, Fallback.STUCK, notable=notable or newly)
+        return _fall_back(record, situation, Fallback.STUCK, now, notable=notable or newly)
     if not situation.loadable:
         if known:
             return Decision(Answer.UNAVAILABLE, record, notable=notable)
-        return _fall_back(record, situation, Fallback.DAMAGED, notable=notable)
+        return _fall_back(record, situation, Fallback.DAMAGED, now, notable=notable)
     loading = now if record.loading_since is None else record.loading_since
-    return _give(replace(record, loading_since=loading), target)
+    return _give(replace(record, loading_since=loading), target, now)
 
 
 def _shown(record: Record) -> Record:
-    """A poll showed the tag's model: whatever was tried before, it loads."""
-    return forget_tries(record) if record.tries or record.stuck_since or record.fallback else record
+    """The whole replica showed the tag's model: whatever was tried before, it loads. Of several workers one that
+    shows it says nothing of another that cannot load it, and would download it for ever."""
+    tried = record.tries or record.stuck_since or record.fallback
+    return forget_tries(record) if tried and record.proved == record.target else record
 
 
 def _kept_on_fallback(record: Record, situation: Situation) -> bool:
@@ -198,18 +214,28 @@ def _allowed(known: bool, workers: int) -> int:
     return TRIES * workers if known else TRIES
 
 
-def _fall_back(record: Record, situation: Situation, why: Fallback, *, notable: bool) -> Decision:
+def _fall_back(record: Record, situation: Situation, why: Fallback, now: float, *, notable: bool) -> Decision:
     """Never leave a server empty while a loadable model is known."""
     for model in situation.proven():
         if model != situation.target and _tries(record, model) < TRIES:
-            return _give(replace(record, fallback=model, fallback_why=why), model)
+            return _give(replace(record, fallback=model, fallback_why=why), model, now)
     return Decision(Answer.NOT_MODIFIED, record, notable=notable)
 
 
-def _give(record: Record, model: str) -> Decision:
+def _give(record: Record, model: str, now: float) -> Decision:
+    """From now on the process may have another model at any moment: what it showed before proves nothing."""
     given = dict(record.tries.get(record.etag, {}))
     given[model] = given.get(model, 0) + 1
     others = {etag: models for etag, models in record.tries.items() if etag != record.etag}
     recent = dict(list(others.items())[-(REMEMBERED_TRIES - 1) :])
-    counted = replace(record, tries=recent | {record.etag: given}, downloads=record.downloads + 1)
+    counted = replace(
+        record,
+        tries=recent | {record.etag: given},
+        downloads=record.downloads + 1,
+        etag_since=now,
+        etag_polls=0,
+        agreed=False,
+        proved=None,
+        proved_at=None,
+    )
     return Decision(Answer.SERVE, counted, model=model, notable=True)

@@ -188,6 +188,8 @@ def _reason(state: ReplicaState, entry: Entry, evidence: Evidence) -> str:
         case ReplicaState.FOREIGN:
             name = evidence.names.get(record.model or "", "a model")
             return f"It has loaded {name}, which was never promoted here."
+        case ReplicaState.EMPTY if target is not None:
+            return f"It has no model loaded, and {target.name} could not be given to it yet."
         case ReplicaState.EMPTY:
             return "It has no model loaded and the environment has none for it. Promote one."
         case ReplicaState.LOADING:
@@ -270,7 +272,7 @@ def _sync(
     if not _listened_for(evidence, interval):
         return Sync.UNKNOWN
     if evidence.target is None:
-        return _sync_to_nothing(members)
+        return _sync_to_nothing(evidence, members)
     if _all_proved(members, counts.expected):
         return Sync.OUT_OF_SYNC if contradiction else Sync.IN_SYNC
     return Sync.ROLLING_OUT if _rolls_out(evidence, members, counts, interval) else Sync.OUT_OF_SYNC
@@ -282,11 +284,17 @@ def _listened_for(evidence: Evidence, interval: float) -> bool:
     return since is not None and evidence.now - since >= timedelta(seconds=interval)
 
 
-def _sync_to_nothing(members: Sequence[ReplicaReport]) -> Sync:
+def _sync_to_nothing(evidence: Evidence, members: Sequence[ReplicaReport]) -> Sync:
     live = _live(members)
     if any(member.model or member.state is ReplicaState.FOREIGN for member in live):
         return Sync.OUT_OF_SYNC
-    return Sync.IN_SYNC if live else Sync.UNKNOWN
+    return Sync.IN_SYNC if live and not _may_have_a_model(evidence, live) else Sync.UNKNOWN
+
+
+def _may_have_a_model(evidence: Evidence, live: Sequence[ReplicaReport]) -> bool:
+    """Whether one was given an archive before the tag went and did not poll since, or not all its workers did."""
+    names = {member.name for member in live}
+    return not all(entry.record.agreed for entry in evidence.entries if entry.name in names)
 
 
 def _rolls_out(evidence: Evidence, members: Sequence[ReplicaReport], counts: Counts, interval: float) -> bool:
@@ -306,6 +314,8 @@ def _contradiction(evidence: Evidence, members: Sequence[ReplicaReport]) -> str:
     """What `/status` says against the polls, asked after the last proof; empty where they agree."""
     check, target = evidence.check, evidence.target
     proofs = [member.proved_at for member in members if member.proved and member.proved_at]
+    if not all(member.proved for member in _live(members)):
+        return ""  # The URL may lead to one that has still to load it.
     if check is None or check.failures or check.checked_at is None or target is None or not proofs:
         return ""
     same = check.model_id == target.model_id

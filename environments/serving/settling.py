@@ -30,6 +30,8 @@ def _settle(report: EnvironmentReport, now: datetime) -> None:
     own = promotion is not None and promotion.environment_id == report.environment.pk
     if promotion is None or not own or promotion.model is None or promotion.status not in OPEN:
         return
+    if promotion.model != report.model:
+        return  # The tag moved while the evidence was gathered: what it tells is of the model before.
     if all_proved(report):
         promotions.settle(promotion=promotion, status=PromotionStatus.SUCCEEDED, at=_proved_at(report, promotion))
     elif report.replicas.stuck:

@@ -151,6 +151,33 @@ def test_several_workers_prove_only_after_a_whole_interval_of_agreeing_polls():
     assert replica.record.proved == OTTER
 
 
+def test_a_worker_that_does_not_poll_is_not_proved_by_one_that_does():
+    replica = Replica(OTTER, workers=2)
+    replica.poll(FRESH)
+    for _ in range(5):
+        replica.poll(OTTER)
+    assert replica.record.proved is None
+    replica.poll(OTTER, after=3)
+    assert replica.record.proved == OTTER
+
+
+def test_what_was_given_takes_the_proof_back_until_the_next_poll():
+    replica = Replica(OTTER)
+    replica.poll(OTTER)
+    replica.promote(HERON)
+    replica.poll(OTTER)
+    assert replica.record.proved is None
+
+
+def test_a_worker_that_loads_the_model_gives_another_no_new_tries():
+    replica = Replica(OTTER, workers=2)
+    served = 0
+    for _ in range(20):
+        served += replica.poll(HERON, after=5)[0] is Answer.SERVE
+        replica.poll(OTTER, after=5)
+    assert served == 2 * TRIES
+
+
 def test_a_restart_takes_the_proof_back():
     replica = Replica(OTTER)
     replica.poll(OTTER)

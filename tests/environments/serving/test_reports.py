@@ -1,5 +1,6 @@
 """Sync and health: computed from the evidence, never claiming more than was proved."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -187,6 +188,14 @@ def test_a_server_that_changed_behind_our_back_is_told(served, otter):
     assert "no model loaded" in found.reasons[0]
 
 
+def test_status_of_a_replica_that_has_still_to_load_contradicts_nothing(served, otter, heron):
+    replica(served, "rasa-1", model=otter, proved=True, ago=8)
+    replica(served, "rasa-2", target=otter, loading_since=NOW.timestamp())
+    answers(served, heron.model_id)
+    found = report(served, NOW)
+    assert (found.sync, found.health) == ("rolling_out", "healthy")
+
+
 def test_status_from_before_the_proof_contradicts_nothing(served, otter):
     replica(served, model=otter, proved=True, ago=1)
     answers(served, model_id="of the model before", ago=5)
@@ -244,6 +253,15 @@ def test_a_promotion_succeeds_when_every_expected_replica_proved_it(served, otte
     promotion = settled(served)
     assert promotion.status == "succeeded"
     assert 50 < promotion.seconds < 61
+
+
+def test_evidence_of_the_model_before_settles_no_promotion(served, otter, heron, by_ana):
+    replica(served, model=otter, proved=True)
+    before = report(served, NOW)
+    promotion = promotions.promote(environment=served, model=heron, by=by_ana).promotion
+    settling._settle(replace(before, promotion=promotion), NOW)
+    promotion.refresh_from_db()
+    assert promotion.status == "rolling_out"
 
 
 def test_a_promotion_rolls_out_until_then(served, otter):

@@ -1,0 +1,348 @@
+"""Random days of an environment: what is said of its servers is held against what they truly have loaded.
+
+Each step of a schedule is one thing that happens, and the time until the next. `SIMULATED_DAYS` is how many schedules
+are tried (60 by default, a thirtieth of it through the database); a thousand take a minute or two.
+"""
+
+import os
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from django.core.cache import cache
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from environments import errors
+from environments.actions import promotions
+from environments.decisions import TRIES, Answer, Record, Situation, decide, forget_tries
+from environments.models import Environment, Listening, Promotion, TrainedModel
+from environments.serving import ledger, polls, replicas, settling
+from environments.serving.evidence import Evidence
+from environments.serving.ledger import Entry
+from environments.serving.reports import EnvironmentReport, judge, report
+from environments.states import PromotionStatus, ReplicaState, Sync
+from tests.environments.serving.simulation import INTERVAL, START, Process, Servers, hash_of
+from tests.factories import EnvironmentFactory, TrainedModelFactory
+
+DAYS = int(os.environ.get("SIMULATED_DAYS", "60"))
+
+# The Rasa servers refuse the last one for its version.
+MODELS = ("otter", "heron", "fox", "too-old")
+
+
+def loads(model: str) -> bool:
+    return model != "too-old"
+
+
+class Pure:
+    """The control plane without a database: `decisions.decide` and `reports.judge` over records it keeps itself."""
+
+    def __init__(self, *, replicas: int, workers: int, declared: bool) -> None:
+        self.environment = Environment(
+            pk=1, name="production", replicas=replicas, workers=workers, pull_interval=INTERVAL if declared else None
+        )
+        self.models = {name: TrainedModel(pk=pk, name=name, hash=hash_of(name)) for pk, name in enumerate(MODELS, 1)}
+        self.names = {model.hash: name for name, model in self.models.items()}
+        self.promotion: Promotion | None = None
+        self.promoted: set[str] = set()
+        self.target: str | None = None
+        self.damaged: set[str] = set()
+        self.proofs: list[str] = []
+        self.cached: dict[str, Record] = {}
+        self.rows: dict[str, Record] = {}
+        self.away, self.busy = False, False
+        self.listening_since = START
+
+    def poll(self, replica: str, etag: str, now: float) -> str | None:
+        if self.away:
+            raise TimeoutError
+        record = self.cached.get(replica, self.rows.get(replica, Record()))
+        situation = Situation(
+            target=hash_of(self.target) if self.target else None,
+            loadable=self.target not in self.damaged,
+            workers=self.environment.workers,
+            interval=self.environment.pull_interval,
+            proven=lambda: [hash_of(model) for model in self.proofs if model not in self.damaged],
+        )
+        decision = decide(record, etag=etag, known=etag in self.names, situation=situation, now=now)
+        self._keep(replica, decision.record, notable=decision.notable)
+        return self.names[decision.model] if decision.answer is Answer.SERVE and decision.model else None
+
+    def _keep(self, replica: str, record: Record, *, notable: bool) -> None:
+        proved = self.names.get(record.proved or "")
+        if record.proof_due and proved in self.promoted:
+            self.proofs = [proved, *(model for model in self.proofs if model != proved)]
+        self.cached[replica] = replace(record, proof_due=False)
+        if notable or replica not in self.rows:
+            self.rows[replica] = self.cached[replica]
+
+    def flush(self) -> None:
+        self.rows |= self.cached
+
+    def retry(self, replica: str) -> None:
+        if replica in self.cached:
+            self._keep(replica, forget_tries(self.cached[replica]), notable=True)
+
+    def promote(self, model: str | None, now: float) -> None:
+        self.target = model
+        self.promoted |= {model} if model else set()
+        self.promotion = Promotion(
+            environment=self.environment,
+            model=self.models[model] if model else None,
+            status=PromotionStatus.ROLLING_OUT if model else PromotionStatus.SUCCEEDED,
+            created_at=ledger.at(now),
+        )
+
+    def stop(self) -> None:
+        self.away = True
+        self.cached.clear()
+
+    def start(self, now: float) -> None:
+        self.away, self.listening_since = False, now
+
+    def report(self, now: float) -> EnvironmentReport:
+        found = judge(
+            Evidence(
+                environment=self.environment,
+                now=ledger.at(now),
+                listening_since=None if self.away else ledger.at(self.listening_since),
+                target=self.models[self.target] if self.target else None,
+                promotion=self.promotion,
+                entries=[
+                    Entry(environment_id=1, name=name, address="", first_seen=record.polls[0], record=record)
+                    for name, record in sorted((self.rows | self.cached).items())
+                ],
+                names=self.names,
+                promoted=frozenset(hash_of(model) for model in self.promoted),
+                check=None,
+                checked_model=None,
+            )
+        )
+        if self.promotion and found.replicas.stuck:
+            self.promotion.status = PromotionStatus.FAILED
+        return found
+
+
+class Stored(Pure):
+    """The same through the ledger, the cache and the database."""
+
+    def __init__(self, environment: Environment, models: dict[str, TrainedModel], by) -> None:
+        super().__init__(replicas=environment.replicas, workers=environment.workers, declared=True)
+        self.environment, self.models, self.by = environment, models, by
+
+    def _serve(self, model: TrainedModel) -> str:
+        if model.name in self.damaged:
+            raise errors.ArchiveDamaged("damaged")
+        return model.name
+
+    def poll(self, replica: str, etag: str, now: float) -> str | None:
+        if self.away:
+            raise TimeoutError
+        tag = promotions.current_model(self.environment)
+        _, served = polls.take(
+            environment=self.environment, model=tag, name=replica, address="", etag=etag, serve=self._serve
+        )
+        self.proofs = [model.name for model in ledger.proven_models(self.environment)]
+        return served
+
+    def flush(self) -> None:
+        ledger.flush()
+
+    def retry(self, replica: str) -> None:
+        if ledger.find(self.environment.pk, replica):
+            replicas.retry(environment=self.environment, name=replica, by=self.by)
+
+    def promote(self, model: str | None, now: float) -> None:
+        chosen = self.models[model] if model else None
+        promotions.promote(environment=self.environment, model=chosen, by=self.by)
+        self.target = model
+
+    def stop(self) -> None:
+        self.away = True
+        cache.clear()
+
+    def start(self, now: float) -> None:
+        self.away = False
+        Listening.objects.update(since=ledger.at(now))
+
+    def report(self, now: float) -> EnvironmentReport:
+        Listening.objects.update(until=ledger.at(now))
+        settling.settle_all(ledger.at(now))
+        return report(self.environment, ledger.at(now))
+
+
+class Day:
+    """A schedule that runs, and what must hold at every moment of it."""
+
+    def __init__(self, control_plane: Pure, *, replicas: int, workers: int) -> None:
+        self.control_plane, self.workers = control_plane, workers
+        self.servers = Servers(self, replicas=replicas, workers=workers, loads=loads)
+        self.downloads: Counter[tuple[str, str]] = Counter()
+        self.allowed: Counter[str] = Counter()
+        self._new_tries()
+
+    # What happens
+
+    def promote(self, model: str | None) -> None:
+        if model is None or model not in self.control_plane.damaged:
+            self.control_plane.promote(model, self.servers.now)
+            self._new_tries()
+
+    def restart(self, replica: int, worker: int, after: float) -> None:
+        self.servers.restart(replica, worker, after)
+        self.allowed[f"rasa-{replica % len(self.servers.replicas)}"] += 2 * TRIES
+
+    def damage(self, model: str) -> None:
+        self.control_plane.damaged.add(model)
+
+    def heal(self) -> None:
+        self.control_plane.damaged.clear()
+        self._new_tries()
+
+    def cut_off(self, replica: int) -> None:
+        self.servers.replicas[replica % len(self.servers.replicas)].cut_off = True
+
+    def connect(self) -> None:
+        for replica in self.servers.replicas:
+            replica.cut_off = False
+
+    def retry(self, replica: int) -> None:
+        if not self.control_plane.away:
+            self.control_plane.retry(f"rasa-{replica % len(self.servers.replicas)}")
+            self._new_tries()
+
+    def flush(self) -> None:
+        self.control_plane.flush()
+
+    def stop(self) -> None:
+        self.control_plane.stop()
+
+    def start(self) -> None:
+        if self.control_plane.away:
+            self.control_plane.start(self.servers.now)
+
+    def pass_time(self, seconds: float) -> None:
+        self.servers.run(seconds, self.look)
+
+    # What must hold
+
+    def _new_tries(self) -> None:
+        """Each process may try anew, with no model and with each of those it may have."""
+        self.downloads.clear()
+        for replica in self.servers.replicas:
+            self.allowed[replica.name] = TRIES * self.workers * (1 + len(MODELS))
+
+    def poll(self, replica: str, etag: str, now: float) -> str | None:
+        """A poll, as the servers make it: what they are given is held against what they may be given."""
+        given = self.control_plane.poll(replica, etag, now)
+        target, whole = self.control_plane.target, set(MODELS) - self.control_plane.damaged
+        assert given is None or given in whole, "a damaged archive was served"
+        if given and given == target:
+            self.downloads[replica, given] += 1
+            assert self.downloads[replica, given] <= self.allowed[replica], "downloads without end"
+        empty = etag not in self.control_plane.names
+        if empty and target and whole & {target if loads(target) else None, *self.control_plane.proofs}:
+            assert given, "left empty while a model that loads is known"
+        return given
+
+    def look(self) -> None:
+        """What is said now is held against the truth."""
+        found = self.control_plane.report(self.servers.now)
+        target = self.control_plane.target
+        if found.sync is Sync.IN_SYNC:
+            wrong = [process for process in self._heard() if process.loaded != target or process.loading]
+            assert not wrong, f"not in sync: {wrong}"
+        stuck = [member.name for member in found.members if member.state is ReplicaState.STUCK]
+        assert not stuck or (target and not loads(target)), f"{target} loads: {stuck} cannot be stuck"
+
+    def _heard(self) -> list[Process]:
+        """Those that could say what they have: one whose polls do not arrive cannot be known."""
+        return [process for process in self.servers.processes if process.heard and not process.replica.cut_off]
+
+    def settles(self, intervals: int) -> None:
+        """When nothing happens any more, everything is as it should be before long."""
+        self.heal()
+        self.connect()
+        self.start()
+        self.pass_time(intervals * INTERVAL)
+        downloads = self.downloads.copy()
+        self.pass_time(5 * INTERVAL)
+        assert self.downloads == downloads, "downloads without end"
+        found, target = self.control_plane.report(self.servers.now), self.control_plane.target
+        have = {process.loaded for process in self.servers.processes}
+        if target is None:
+            assert (found.sync is Sync.IN_SYNC) == (have == {None})
+        elif loads(target):
+            assert have == {target}
+            assert found.sync is Sync.IN_SYNC, found
+        else:
+            assert found.sync is Sync.OUT_OF_SYNC
+            assert found.replicas.stuck == found.replicas.live
+            assert None not in have or not self.control_plane.proofs
+
+
+numbers = st.integers(0, 3)
+happenings = st.one_of(
+    st.tuples(st.just("promote"), st.sampled_from([*MODELS, None])),
+    st.tuples(st.just("promote"), st.sampled_from(MODELS)),
+    st.tuples(st.just("restart"), numbers, numbers, st.sampled_from([0.1, 4.4, 21.7])),
+    st.tuples(st.just("damage"), st.sampled_from(MODELS)),
+    st.tuples(st.just("cut_off"), numbers),
+    st.tuples(st.just("retry"), numbers),
+    st.tuples(st.sampled_from(["heal", "connect", "flush", "stop", "start"])),
+)
+pauses = st.sampled_from([0.0, 0.7, 3.1, 9.3, 15.9, 40.3, 171.1])
+schedules = st.lists(st.tuples(happenings, pauses), max_size=20)
+
+
+def run(day: Day, schedule, intervals: int = 50) -> None:
+    for (what, *how), pause in schedule:
+        getattr(day, what)(*how)
+        day.pass_time(pause)
+    day.settles(intervals)
+
+
+@settings(max_examples=DAYS)
+@given(schedule=schedules, replicas=st.integers(1, 2), workers=st.integers(1, 3), declared=st.booleans())
+def test_whatever_happens_nothing_false_is_said_and_no_server_is_left_alone(schedule, replicas, workers, declared):
+    # Of several workers whose interval must be learned, one that is missing cannot be told from a longer interval.
+    control_plane = Pure(replicas=replicas, workers=workers, declared=declared or workers > 1)
+    run(Day(control_plane, replicas=replicas, workers=workers), schedule)
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=max(DAYS // 20, 1), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(
+    schedule=st.lists(st.tuples(happenings, st.sampled_from([0.7, 9.3, 15.9])), max_size=6), workers=st.integers(1, 2)
+)
+def test_the_same_holds_through_the_ledger_and_the_database(schedule, workers, project, by_ana, monkeypatch):
+    cache.clear()
+    with transaction.atomic(), monkeypatch.context() as clock:
+        environment = EnvironmentFactory(project=project, pull_interval=INTERVAL, replicas=1, workers=workers)
+        models = {name: TrainedModelFactory(project=project, name=name) for name in MODELS}
+        Listening.objects.create(since=ledger.at(START), until=ledger.at(START))
+        day = Day(Stored(environment, models, by_ana), replicas=1, workers=workers)
+        clock.setattr(timezone, "now", lambda: ledger.at(day.servers.now))
+        run(day, schedule, intervals=15)
+        transaction.set_rollback(True)
+
+
+def test_a_tag_that_moves_away_and_back_while_a_server_loads_is_no_proof():
+    day = Day(Pure(replicas=1, workers=1, declared=True), replicas=1, workers=1)
+    schedule = [(("promote", "otter"), 45.0), (("promote", "heron"), 10.0), (("promote", "otter"), 1.0)]
+    run(day, schedule)
+
+
+def test_a_worker_that_loads_for_long_is_not_proved_by_another():
+    day = Day(Pure(replicas=1, workers=2, declared=True), replicas=1, workers=2)
+    run(day, [(("promote", "otter"), 45.0), (("restart", 0, 0, 0.1), 0.0)])
+
+
+def test_a_server_that_still_loads_what_it_was_given_is_not_in_sync_with_nothing():
+    day = Day(Pure(replicas=1, workers=1, declared=True), replicas=1, workers=1)
+    run(day, [(("promote", "otter"), 15.0), (("promote", None), 1.0)])
