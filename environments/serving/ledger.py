@@ -8,6 +8,7 @@ import hashlib
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -63,20 +64,20 @@ def _cache_is_shared() -> bool:
 @contextmanager
 def hold(environment_id: int, name: str) -> Iterator[None]:
     """One poll of a replica at a time, across threads and, with a shared cache, across processes."""
-    key = _key(environment_id, name)
+    key, holder = _key(environment_id, name), uuid.uuid4().hex
     with _locks[int(key[-8:], 16) % len(_locks)]:
-        held = _cache_is_shared() and _hold_shared(f"{key}:held")
+        held = _cache_is_shared() and _hold_shared(f"{key}:held", holder)
         try:
             yield
         finally:
             if held:
-                _forget_cached(f"{key}:held")
+                _let_go(f"{key}:held", holder)
 
 
-def _hold_shared(key: str) -> bool:
+def _hold_shared(key: str, holder: str) -> bool:
     deadline = time.monotonic() + HOLD_SECONDS
     try:
-        while not cache.add(key, 1, timeout=HOLD_SECONDS):
+        while not cache.add(key, holder, timeout=HOLD_SECONDS):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.005)
@@ -85,9 +86,11 @@ def _hold_shared(key: str) -> bool:
     return True
 
 
-def _forget_cached(key: str) -> None:
+def _let_go(key: str, holder: str) -> None:
+    """Only what is still ours: who held for too long must not let go of what the next one holds."""
     try:
-        cache.delete(key)
+        if cache.get(key) == holder:
+            cache.delete(key)
     except CACHE_ERRORS:
         logger.warning("The cache cannot be reached; a replica stays held for %s s.", HOLD_SECONDS)
 
@@ -126,17 +129,27 @@ def entries(environments: Iterable[Environment]) -> list[Entry]:
     """All replicas that are remembered, as of now: rows, overlaid with what the cache knows better."""
     rows = Replica.objects.remembered().filter(environment__in=list(environments))
     by_key = {_key(row.environment_id, row.name): _from_row(row) for row in rows}
-    return list((by_key | _cached(by_key)).values())
+    cached = _cached(by_key)
+    return [_newer(row, cached.get(key, row)) for key, row in by_key.items()]
+
+
+def _newer(row: Entry, cached: Entry) -> Entry:
+    """What is cached, unless the row had news that could not be cached."""
+    return row if (row.record.last_poll or 0) > (cached.record.last_poll or 0) else cached
 
 
 def save(entry: Entry, *, notable: bool) -> Entry:
-    """Keep the entry. What is notable is written to the database at once; if that is away, with the next batch."""
+    """Keep the entry. What is notable is written to the database at once; if that is away, with the next batch.
+
+    It is cached before it is written, so that `flush`, which reads the cache once it has locked the rows, never puts
+    older heartbeats over news.
+    """
     if notable or entry.pk is None or entry.record.proof_due:
+        _remember(entry, unwritten=True)
         try:
             entry = _write(entry)
         except DATABASE_ERRORS:
             logger.warning("The database cannot be written; news of %s waits.", entry.name)
-            _remember(entry, unwritten=True)
             return entry
         _remember(entry, unwritten=False)
         return entry
@@ -216,21 +229,33 @@ def flush() -> int:
     with _unwritten_lock:
         keys = list(_unwritten)
         _unwritten.clear()
-    found = list(_cached(keys).values())
-    plain = [entry for entry in found if entry.pk is not None and not entry.record.proof_due]
-    rows = [Replica(pk=entry.pk, environment_id=entry.environment_id, **_fields(entry)) for entry in plain]
     try:
-        with transaction.atomic():
-            Replica.objects.bulk_update(rows, ["address", "last_poll_at", "record", "forgotten_at"], batch_size=200)
-    except DATABASE_ERRORS:
+        found, news = _write_heartbeats(keys)
+        for entry in news:
+            with hold(entry.environment_id, entry.name):
+                save(find(entry.environment_id, entry.name) or entry, notable=True)
+    except (*DATABASE_ERRORS, *CACHE_ERRORS):
         with _unwritten_lock:
             _unwritten.update(keys)
         raise
-    for entry in found:
-        if entry not in plain:
-            with hold(entry.environment_id, entry.name):
-                save(find(entry.environment_id, entry.name) or entry, notable=True)
-    return len(found)
+    return found
+
+
+@transaction.atomic
+def _write_heartbeats(keys: list[str]) -> tuple[int, list[Entry]]:
+    """How many were found, and those among them that are more than heartbeats and not written yet."""
+    pks = [entry.pk for entry in cache.get_many(keys).values() if entry.pk is not None]
+    # Whoever has news to write waits from here on; what they cached before is read below.
+    list(Replica.objects.select_for_update().filter(pk__in=pks).order_by("pk").values_list("pk"))
+    found: list[Entry] = list(cache.get_many(keys).values())
+    news = [entry for entry in found if entry.pk is None or entry.record.proof_due]
+    rows = [
+        Replica(pk=entry.pk, environment_id=entry.environment_id, **_fields(entry))
+        for entry in found
+        if entry.pk in pks and not entry.record.proof_due
+    ]
+    Replica.objects.bulk_update(rows, ["address", "last_poll_at", "record", "forgotten_at"], batch_size=200)
+    return len(found), news
 
 
 def forget(environment: Environment, names: Iterable[str], now: datetime) -> None:
