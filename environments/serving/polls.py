@@ -12,9 +12,9 @@ from typing import TypeVar
 from django.utils import timezone
 
 from accounts.models import Project
-from accounts.problems import NotFound, Unauthorized
+from accounts.problems import NotFound, Problem, Unauthorized
 from environments import errors, names
-from environments.decisions import Answer, Decision, Record, Situation, decide
+from environments.decisions import Answer, Decision, Record, Situation, decide, hear
 from environments.models import Environment, TrainedModel
 from environments.serving import ledger, lookup, service_tokens, settling
 from environments.serving.ledger import Entry
@@ -51,7 +51,10 @@ def find_pull(*, token: str, project: str, tag: str, environment: str) -> Pull:
             detail = "The database cannot be reached; a Rasa server keeps what it has loaded."
             raise errors.DatabaseAway(detail, headers={"Retry-After": "5"}) from error
         return _last_known[question]
-    if pull.model is not None:
+    except Problem:
+        _last_known.pop(question, None)
+        raise
+    if pull.model is not None or question in _last_known:
         _last_known[question] = pull
     return pull
 
@@ -115,15 +118,30 @@ def take(
     serve: Callable[[TrainedModel], Served],
 ) -> tuple[Decision, Served | None]:
     """Record one poll and answer it. `serve` makes the answer that carries an archive; where it raises
-    `ArchiveDamaged` the next best is decided, and where it raises anything else nothing was downloaded."""
+    `ArchiveDamaged` the next best is decided, and where it raises anything else the poll was heard and nothing was
+    downloaded."""
     with ledger.hold(environment.pk, name):
-        entry = _entry(environment, name, address)
+        entry = replace(_entry(environment, name, address), address=address)
         known = _is_known(environment, etag, entry.record, model)
-        decision, served = _decide(environment, model, entry.record, etag, known, serve)
-        saved = ledger.save(replace(entry, address=address, record=decision.record), notable=decision.notable)
+        try:
+            decision, served = _decide(environment, model, entry.record, etag, known, serve)
+        except Exception:
+            situation = _situation(environment, model, set(), list)
+            now = timezone.now().timestamp()
+            heard = hear(entry.record, etag=etag, known=known, situation=situation, now=now)
+            ledger.save(replace(entry, record=heard), notable=heard.proved != entry.record.proved)
+            raise
+        saved = ledger.save(replace(entry, record=decision.record), notable=decision.notable)
     if decision.record.proof_due and not saved.record.proof_due and environment.follows_id is None:
-        settling.settle(environment.pk, timezone.now())
+        _settle(environment)
     return decision, served
+
+
+def _settle(environment: Environment) -> None:
+    try:
+        settling.settle(environment.pk, timezone.now())
+    except ledger.DATABASE_ERRORS:
+        logger.warning("The database cannot be reached; the promotion to %s is settled later.", environment.name)
 
 
 def _entry(environment: Environment, name: str, address: str) -> Entry:
@@ -165,14 +183,7 @@ def _decide(
         return list(found)
 
     while True:
-        loadable = model is not None and model.damaged_at is None and model.hash not in damaged
-        situation = Situation(
-            target=model.hash if model else None,
-            loadable=loadable,
-            workers=environment.workers,
-            interval=environment.pull_interval,
-            proven=proven,
-        )
+        situation = _situation(environment, model, damaged, proven)
         decision = decide(record, etag=etag, known=known, situation=situation, now=timezone.now().timestamp())
         if decision.answer is not Answer.SERVE or decision.model is None:
             return decision, None
@@ -180,6 +191,18 @@ def _decide(
             return decision, serve(candidates[decision.model])
         except errors.ArchiveDamaged:
             damaged.add(decision.model)
+
+
+def _situation(
+    environment: Environment, model: TrainedModel | None, damaged: set[str], proven: Callable[[], Sequence[str]]
+) -> Situation:
+    return Situation(
+        target=model.hash if model else None,
+        loadable=model is not None and model.damaged_at is None and model.hash not in damaged,
+        workers=environment.workers,
+        interval=environment.pull_interval,
+        proven=proven,
+    )
 
 
 def _proven(environment: Environment) -> list[TrainedModel]:

@@ -4,7 +4,7 @@ import pytest
 from django.core.cache import cache
 from django.db import OperationalError, connection
 
-from accounts.problems import Unauthorized
+from accounts.problems import Busy, Unauthorized
 from environments import errors
 from environments.actions import promotions
 from environments.decisions import TRIES, Answer
@@ -138,7 +138,20 @@ def test_an_answer_that_could_not_be_given_is_no_download(served):
 
     with pytest.raises(errors.StorageFull):
         poll(served, FRESH, serve=busy)
-    assert not Replica.objects.exists()
+    assert report(served).members[0].downloads == 0
+
+
+def test_a_restarted_process_is_heard_also_where_it_can_be_given_nothing(served, otter):
+    poll(served, FRESH)
+    poll(served, otter.hash)
+
+    def busy(model):
+        raise Busy("Too many downloads at a time.")
+
+    with pytest.raises(Busy):
+        poll(served, "2" * 32, serve=busy)
+    found = report(served).members[0]
+    assert (found.state, found.proved) == ("empty", False)
 
 
 def test_retry_gives_a_stuck_replica_the_model_again(served, heron, by_ana):
@@ -248,3 +261,36 @@ def test_while_the_database_is_away_an_unknown_question_is_an_error_that_leaves_
 
     with connection.execute_wrapper(away), pytest.raises(errors.DatabaseAway):
         polls.find_pull(token=token, project="default", tag="production", environment="never asked")
+
+
+def test_the_last_known_answer_may_be_that_there_is_no_model(served, otter, by_ana):
+    poll(served, otter.hash)
+    promotions.promote(environment=served, model=None, by=by_ana)
+    assert poll(served, otter.hash) == Answer.NO_MODEL
+    with connection.execute_wrapper(away):
+        assert poll(served, otter.hash) == Answer.NO_MODEL
+
+
+def test_heartbeats_are_not_put_over_news_that_came_meanwhile(served, otter):
+    poll(served, FRESH)
+    poll(served, otter.hash)
+    poll(served, otter.hash)
+
+    def another_process_polls(execute, sql, params, many, context):
+        if "SELECT" in sql and not news:
+            news.append(poll)
+            poll(served, "2" * 32)
+        return execute(sql, params, many, context)
+
+    news = []
+    with connection.execute_wrapper(another_process_polls):
+        ledger.flush()
+    assert Replica.objects.get().record["proved"] is None
+
+
+def test_a_row_with_news_that_could_not_be_cached_counts(served, otter):
+    poll(served, otter.hash)
+    cached = ledger.find(served.pk, "rasa-1")
+    poll(served, FRESH)
+    cache.set(ledger._key(served.pk, "rasa-1"), cached)
+    assert not report(served).members[0].proved
