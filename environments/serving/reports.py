@@ -288,7 +288,9 @@ def _sync_to_nothing(evidence: Evidence, members: Sequence[ReplicaReport]) -> Sy
     live = _live(members)
     if any(member.model or member.state is ReplicaState.FOREIGN for member in live):
         return Sync.OUT_OF_SYNC
-    return Sync.IN_SYNC if live and not _may_have_a_model(evidence, live) else Sync.UNKNOWN
+    if len(live) < evidence.environment.replicas or _may_have_a_model(evidence, live):
+        return Sync.UNKNOWN
+    return Sync.IN_SYNC
 
 
 def _may_have_a_model(evidence: Evidence, live: Sequence[ReplicaReport]) -> bool:

@@ -227,6 +227,15 @@ def test_promoted_to_nothing_it_is_out_of_sync_while_a_replica_still_serves(serv
     assert report(served, NOW).sync == "out_of_sync"
 
 
+def test_promoted_to_nothing_a_silent_replica_may_still_serve(served, otter, heron, by_ana):
+    served.replicas = 2
+    served.save()
+    promotions.promote(environment=served, model=None, by=by_ana)
+    replica(served, "rasa-1", agreed=True)
+    replica(served, "rasa-2", model=otter, proved=True, ago=60)
+    assert report(served, NOW).sync == "unknown"
+
+
 def test_a_follower_is_judged_by_the_tag_it_pulls(served, worker, otter):
     replica(worker, model=otter, proved=True)
     answers(worker, otter.model_id)
