@@ -386,9 +386,3 @@ def settle(
             error_detail=error_detail,
         )
     )
-
-
-def unsettled(environment: Environment) -> Promotion | None:
-    """The newest promotion, if proof may still change what became of it."""
-    newest = latest(environment)
-    return newest if newest and PROMOTION_MOVES[PromotionStatus(newest.status)] else None

@@ -7,17 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from django.utils import timezone
 
 from environments import decisions
 from environments.models import Environment, Promotion, TrainedModel
-from environments.serving import ledger
 from environments.serving.evidence import Evidence, gather
-from environments.serving.ledger import Entry
+from environments.serving.members import ReplicaReport, live_ones, members_of
 from environments.states import Health, PromotionStatus, ReplicaState, Sync
-from environments.versions import is_older
 
 # After this a promotion without proof is called unproven: so many intervals, and so many seconds.
 DEADLINE_INTERVALS = 10
@@ -38,24 +35,6 @@ class Counts:
     silent: int
     empty: int
     foreign: int
-
-
-@dataclass(frozen=True)
-class ReplicaReport:
-    """One replica. `model` is a model's name, `interval` in seconds, `proved` whether it has proved the environment's
-    model; `reason` says why it is not simply serving."""
-
-    name: str
-    address: str
-    state: ReplicaState
-    model: str | None
-    since: datetime
-    last_poll_at: datetime | None
-    downloads: int
-    interval: float | None
-    reason: str
-    proved: bool
-    proved_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -93,7 +72,7 @@ def reports(environments: Iterable[Environment], now: datetime | None = None) ->
 def judge(evidence: Evidence) -> EnvironmentReport:
     """What the evidence says, and no more than it proves."""
     environment, promotion = evidence.environment, evidence.promotion
-    members = _members(evidence)
+    members = members_of(evidence)
     counts = _counts(environment, members)
     interval = _interval(environment, members)
     contradiction = _contradiction(evidence, members)
@@ -117,122 +96,6 @@ def judge(evidence: Evidence) -> EnvironmentReport:
 # Replicas
 
 
-def _members(evidence: Evidence) -> list[ReplicaReport]:
-    polled = [] if evidence.environment.pulls_once else [_member(entry, evidence) for entry in evidence.entries]
-    stand_in = None if polled else _stand_in(evidence)
-    return [stand_in] if stand_in else polled
-
-
-def _member(entry: Entry, evidence: Evidence) -> ReplicaReport:
-    record, environment = entry.record, evidence.environment
-    interval = environment.pull_interval or record.learned_interval(environment.workers)
-    target = evidence.target
-    last_poll = ledger.at(record.last_poll) if record.last_poll else None
-    state = _state(entry, evidence, interval or decisions.RASA_INTERVAL)
-    return ReplicaReport(
-        name=entry.name,
-        address=entry.address,
-        state=state,
-        model=evidence.names.get(record.model) if record.model else None,
-        since=ledger.at(_since(entry, state)),
-        last_poll_at=last_poll,
-        downloads=record.downloads,
-        interval=interval,
-        reason=_reason(state, entry, evidence),
-        proved=target is not None and record.proved == target.hash,
-        proved_at=ledger.at(record.proved_at) if record.proved_at and record.proved else None,
-    )
-
-
-def _state(entry: Entry, evidence: Evidence, interval: float) -> ReplicaState:
-    """The first that holds, in the order of `ReplicaState`."""
-    record, target = entry.record, evidence.target
-    silence = evidence.now.timestamp() - (record.last_poll or entry.first_seen)
-    if silence > decisions.SILENT_AFTER * interval:
-        return ReplicaState.SILENT
-    current = target is not None and record.target == target.hash
-    if current and record.stuck_since is not None:
-        return ReplicaState.STUCK
-    if record.model is not None and record.model not in evidence.promoted:
-        return ReplicaState.FOREIGN
-    unproved = target is not None and record.proved != target.hash
-    given = record.loading_since is not None or (target is not None and record.model == target.hash)
-    if current and unproved and given:
-        return ReplicaState.LOADING
-    return ReplicaState.EMPTY if record.model is None else ReplicaState.SERVING
-
-
-def _since(entry: Entry, state: ReplicaState) -> float:
-    record = entry.record
-    match state:
-        case ReplicaState.SILENT:
-            since = record.last_poll
-        case ReplicaState.STUCK:
-            since = record.stuck_since
-        case ReplicaState.LOADING:
-            since = record.loading_since or record.etag_since
-        case ReplicaState.SERVING:
-            since = record.proved_at or record.etag_since
-        case _:
-            since = record.etag_since
-    return since or entry.first_seen
-
-
-def _reason(state: ReplicaState, entry: Entry, evidence: Evidence) -> str:
-    record, target = entry.record, evidence.target
-    match state:
-        case ReplicaState.STUCK if target is not None:
-            return _why_stuck(entry, target, evidence)
-        case ReplicaState.SILENT:
-            return "No poll for three intervals: it stopped, cannot reach the control plane, or its token is wrong."
-        case ReplicaState.FOREIGN:
-            name = evidence.names.get(record.model or "", "a model")
-            return f"It has loaded {name}, which was never promoted here."
-        case ReplicaState.EMPTY if target is not None:
-            return f"It has no model loaded, and {target.name} could not be given to it yet."
-        case ReplicaState.EMPTY:
-            return "It has no model loaded and the environment has none for it. Promote one."
-        case ReplicaState.LOADING:
-            return f"It was given {target.name} and has not shown yet that it serves it." if target else ""
-    return ""
-
-
-def _why_stuck(entry: Entry, target: TrainedModel, evidence: Evidence) -> str:
-    check = evidence.check
-    tried = f"It downloaded {target.name} {decisions.TRIES} times per process and did not load it."
-    if check and check.minimum_compatible_version and is_older(target.version, check.minimum_compatible_version):
-        return (
-            f"{tried} The model was trained with Rasa {target.version}; the server runs {check.version} and takes "
-            f"{check.minimum_compatible_version} or newer. Roll back, or train it again."
-        )
-    fallback = evidence.names.get(entry.record.fallback or "")
-    instead = f" It was given {fallback} instead." if fallback else ""
-    return f"{tried}{instead} Its log has the cause under 'Failed to update model'. Roll back, or retry."
-
-
-def _stand_in(evidence: Evidence) -> ReplicaReport | None:
-    """What `/status` says, where no replica polls: it stands for one replica."""
-    check, target, model = evidence.check, evidence.target, evidence.checked_model
-    if check is None or check.failures or check.reached_at is None:
-        return None
-    if not evidence.environment.pulls_once and model is None:
-        return None
-    state = ReplicaState.SERVING if model else ReplicaState.FOREIGN if check.model_id else ReplicaState.EMPTY
-    return ReplicaReport(
-        name=urlsplit(evidence.environment.url).netloc,
-        address="",
-        state=state,
-        model=model.name if model else None,
-        since=check.model_since or check.reached_at,
-        last_poll_at=None,
-        downloads=0,
-        interval=None,
-        reason="" if model else "Its /status names no model that was promoted here.",
-        proved=model is not None and model == target,
-        proved_at=check.model_since,
-    )
-
-
 def _counts(environment: Environment, members: Sequence[ReplicaReport]) -> Counts:
     by_state = Counter(member.state for member in members)
     return Counts(
@@ -249,17 +112,13 @@ def _interval(environment: Environment, members: Sequence[ReplicaReport]) -> flo
     return max(learned) if learned else decisions.RASA_INTERVAL
 
 
-def _live(members: Sequence[ReplicaReport]) -> list[ReplicaReport]:
-    return [member for member in members if member.state is not ReplicaState.SILENT]
-
-
 def all_proved(report: EnvironmentReport) -> bool:
     """The expected number of replicas proved the model, and no live one has not."""
     return _all_proved(report.members, report.replicas.expected)
 
 
 def _all_proved(members: Sequence[ReplicaReport], expected: int) -> bool:
-    live = _live(members)
+    live = live_ones(members)
     return all(member.proved for member in live) and len(live) >= expected
 
 
@@ -285,7 +144,7 @@ def _listened_for(evidence: Evidence, interval: float) -> bool:
 
 
 def _sync_to_nothing(evidence: Evidence, members: Sequence[ReplicaReport]) -> Sync:
-    live = _live(members)
+    live = live_ones(members)
     if any(member.model or member.state is ReplicaState.FOREIGN for member in live):
         return Sync.OUT_OF_SYNC
     if len(live) < evidence.environment.replicas or _may_have_a_model(evidence, live):
@@ -309,14 +168,14 @@ def _rolls_out(evidence: Evidence, members: Sequence[ReplicaReport], counts: Cou
     fresh = age is not None and age < timedelta(seconds=DEADLINE_INTERVALS * interval + DEADLINE_SECONDS)
     if promotion and promotion.environment_id == evidence.environment.pk:
         return promotion.status == PromotionStatus.ROLLING_OUT
-    return fresh and any(not member.proved for member in _live(members))
+    return fresh and any(not member.proved for member in live_ones(members))
 
 
 def _contradiction(evidence: Evidence, members: Sequence[ReplicaReport]) -> str:
     """What `/status` says against the polls, asked after the last proof; empty where they agree."""
     check, target = evidence.check, evidence.target
     proofs = [member.proved_at for member in members if member.proved and member.proved_at]
-    if not all(member.proved for member in _live(members)):
+    if not all(member.proved for member in live_ones(members)):
         return ""  # The URL may lead to one that has still to load it.
     if check is None or check.failures or check.checked_at is None or target is None or not proofs:
         return ""

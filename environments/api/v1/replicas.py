@@ -9,7 +9,7 @@ from environments.api.schema import refusals
 from environments.api.scope import find_environment
 from environments.api.views import NativeView
 from environments.serving import replicas, reports
-from environments.serving.reports import ReplicaReport
+from environments.serving.members import ReplicaReport
 from environments.states import ReplicaState, choices
 
 

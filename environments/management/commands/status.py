@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from environments.models import Environment
-from environments.serving.reports import EnvironmentReport, ReplicaReport, reports
+from environments.serving.members import ReplicaReport
+from environments.serving.reports import EnvironmentReport, reports
 
 ROW = "{:<24} {:<32} {:<12} {:<12} {:<9} {}"
 MEMBER = "  {:<38} {:<9} {:<32} {}"

@@ -1,0 +1,154 @@
+"""What each replica of an environment serves, as its polls (or `/status` in their place) prove it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from environments import decisions
+from environments.models import TrainedModel
+from environments.serving import ledger
+from environments.serving.evidence import Evidence
+from environments.serving.ledger import Entry
+from environments.states import ReplicaState
+from environments.versions import is_older
+
+
+@dataclass(frozen=True)
+class ReplicaReport:
+    """One replica. `model` is a model's name, `interval` in seconds, `proved` whether it has proved the environment's
+    model; `reason` says why it is not simply serving."""
+
+    name: str
+    address: str
+    state: ReplicaState
+    model: str | None
+    since: datetime
+    last_poll_at: datetime | None
+    downloads: int
+    interval: float | None
+    reason: str
+    proved: bool
+    proved_at: datetime | None
+
+
+def members_of(evidence: Evidence) -> list[ReplicaReport]:
+    """The replicas that poll; where none does, what `/status` says stands for one."""
+    polled = [] if evidence.environment.pulls_once else [_member(entry, evidence) for entry in evidence.entries]
+    stand_in = None if polled else _stand_in(evidence)
+    return [stand_in] if stand_in else polled
+
+
+def _member(entry: Entry, evidence: Evidence) -> ReplicaReport:
+    record, environment = entry.record, evidence.environment
+    interval = environment.pull_interval or record.learned_interval(environment.workers)
+    target = evidence.target
+    last_poll = ledger.at(record.last_poll) if record.last_poll else None
+    state = _state(entry, evidence, interval or decisions.RASA_INTERVAL)
+    return ReplicaReport(
+        name=entry.name,
+        address=entry.address,
+        state=state,
+        model=evidence.names.get(record.model) if record.model else None,
+        since=ledger.at(_since(entry, state)),
+        last_poll_at=last_poll,
+        downloads=record.downloads,
+        interval=interval,
+        reason=_reason(state, entry, evidence),
+        proved=target is not None and record.proved == target.hash,
+        proved_at=ledger.at(record.proved_at) if record.proved_at and record.proved else None,
+    )
+
+
+def _state(entry: Entry, evidence: Evidence, interval: float) -> ReplicaState:
+    """The first that holds, in the order of `ReplicaState`."""
+    record, target = entry.record, evidence.target
+    silence = evidence.now.timestamp() - (record.last_poll or entry.first_seen)
+    if silence > decisions.SILENT_AFTER * interval:
+        return ReplicaState.SILENT
+    current = target is not None and record.target == target.hash
+    if current and record.stuck_since is not None:
+        return ReplicaState.STUCK
+    if record.model is not None and record.model not in evidence.promoted:
+        return ReplicaState.FOREIGN
+    unproved = target is not None and record.proved != target.hash
+    given = record.loading_since is not None or (target is not None and record.model == target.hash)
+    if current and unproved and given:
+        return ReplicaState.LOADING
+    return ReplicaState.EMPTY if record.model is None else ReplicaState.SERVING
+
+
+def _since(entry: Entry, state: ReplicaState) -> float:
+    record = entry.record
+    match state:
+        case ReplicaState.SILENT:
+            since = record.last_poll
+        case ReplicaState.STUCK:
+            since = record.stuck_since
+        case ReplicaState.LOADING:
+            since = record.loading_since or record.etag_since
+        case ReplicaState.SERVING:
+            since = record.proved_at or record.etag_since
+        case _:
+            since = record.etag_since
+    return since or entry.first_seen
+
+
+def _reason(state: ReplicaState, entry: Entry, evidence: Evidence) -> str:
+    record, target = entry.record, evidence.target
+    match state:
+        case ReplicaState.STUCK if target is not None:
+            return _why_stuck(entry, target, evidence)
+        case ReplicaState.SILENT:
+            return "No poll for three intervals: it stopped, cannot reach the control plane, or its token is wrong."
+        case ReplicaState.FOREIGN:
+            name = evidence.names.get(record.model or "", "a model")
+            return f"It has loaded {name}, which was never promoted here."
+        case ReplicaState.EMPTY if target is not None:
+            return f"It has no model loaded, and {target.name} could not be given to it yet."
+        case ReplicaState.EMPTY:
+            return "It has no model loaded and the environment has none for it. Promote one."
+        case ReplicaState.LOADING:
+            return f"It was given {target.name} and has not shown yet that it serves it." if target else ""
+    return ""
+
+
+def _why_stuck(entry: Entry, target: TrainedModel, evidence: Evidence) -> str:
+    check = evidence.check
+    tried = f"It downloaded {target.name} {decisions.TRIES} times per process and did not load it."
+    if check and check.minimum_compatible_version and is_older(target.version, check.minimum_compatible_version):
+        return (
+            f"{tried} The model was trained with Rasa {target.version}; the server runs {check.version} and takes "
+            f"{check.minimum_compatible_version} or newer. Roll back, or train it again."
+        )
+    fallback = evidence.names.get(entry.record.fallback or "")
+    instead = f" It was given {fallback} instead." if fallback else ""
+    return f"{tried}{instead} Its log has the cause under 'Failed to update model'. Roll back, or retry."
+
+
+def _stand_in(evidence: Evidence) -> ReplicaReport | None:
+    """What `/status` says, where no replica polls: it stands for one replica."""
+    check, target, model = evidence.check, evidence.target, evidence.checked_model
+    if check is None or check.failures or check.reached_at is None:
+        return None
+    if not evidence.environment.pulls_once and model is None:
+        return None
+    state = ReplicaState.SERVING if model else ReplicaState.FOREIGN if check.model_id else ReplicaState.EMPTY
+    return ReplicaReport(
+        name=urlsplit(evidence.environment.url).netloc,
+        address="",
+        state=state,
+        model=model.name if model else None,
+        since=check.model_since or check.reached_at,
+        last_poll_at=None,
+        downloads=0,
+        interval=None,
+        reason="" if model else "Its /status names no model that was promoted here.",
+        proved=model is not None and model == target,
+        proved_at=check.model_since,
+    )
+
+
+def live_ones(members: Sequence[ReplicaReport]) -> list[ReplicaReport]:
+    """All but silent ones."""
+    return [member for member in members if member.state is not ReplicaState.SILENT]
