@@ -269,8 +269,11 @@ CONTRASTS = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_can_be_read(ana_at, scheme):
-    page = ana_at(color_scheme=scheme)
+def test_all_text_can_be_read(contexts, anas_session, scheme):
+    context, watched = contexts(storage_state=anas_session, color_scheme=scheme)
+    # What the tests before left may be refused: there may be nothing to go back to. That page can be read as well.
+    watched.expected.append("409")
+    page = context.new_page()
     low = {}
     for path in PAGES:
         page.goto(path)
