@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actions import audit
@@ -239,8 +239,7 @@ def _used_by_tags(project: Project, environments: list[Environment]) -> Iterator
 
 def _used_by_history(environment: Environment) -> Iterator[tuple[str, int]]:
     """The last two models proven there, and the one that a rollback would bring back."""
-    proofs = Proof.objects.filter(environment=environment).values("model").annotate(last_at=Max("proved_at"))
-    newest = proofs.order_by("-last_at").values_list("model_id", flat=True)[:2]
+    newest = Proof.objects.filter(environment=environment).models_newest_first()[:2]
     clauses = ("the last model proven in {} is this one", "the model proven in {} before the last is this one")
     for clause, model_id in zip(clauses, newest, strict=False):
         yield clause.format(environment.name), model_id

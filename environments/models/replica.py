@@ -1,7 +1,7 @@
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from environments.models.environment import Environment
 from environments.models.promotion import Promotion
@@ -39,6 +39,13 @@ class Replica(models.Model):
         return self.name
 
 
+class ProofQuerySet(models.QuerySet["Proof"]):
+    def models_newest_first(self) -> "models.QuerySet[Proof, int]":
+        """The keys of the models that were proved, each once, however many replicas proved it."""
+        newest = self.order_by().values("model").annotate(last_at=Max("proved_at")).order_by("-last_at")
+        return newest.values_list("model_id", flat=True)
+
+
 class Proof(models.Model):
     """A replica showed by its polls that it serves a model. `proved_at` is when it last newly proved it.
 
@@ -51,6 +58,8 @@ class Proof(models.Model):
     promotion = models.ForeignKey(Promotion, on_delete=models.CASCADE, null=True, related_name="proofs")
     first_at = models.DateTimeField()
     proved_at = models.DateTimeField()
+
+    objects = ProofQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-proved_at"]

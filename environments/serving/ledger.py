@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 KEPT = timedelta(days=1)
 HOLD_SECONDS = 10
+# How many proven models of an environment are tried at the most where a server would stay empty.
+CANDIDATES = 20
 FORGOTTEN_AFTER = timedelta(hours=1)
 CACHE_ERRORS = (RedisError, OSError)
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
@@ -216,12 +218,12 @@ def _write_proof(entry: Entry) -> None:
 
 def proven_models(environment: Environment) -> list[TrainedModel]:
     """The models proved in this environment (then in the one it follows), newest proof first, that can be served."""
-    found: dict[int, TrainedModel] = {}
-    for place in dict.fromkeys([environment, environment.tag_owner]):
+    keys: dict[int, None] = {}
+    for place in (environment, environment.tag_owner):
         proofs = Proof.objects.filter(environment=place, model__deleted_at=None, model__damaged_at=None)
-        for proof in proofs.select_related("model").order_by("-proved_at")[:200]:
-            found.setdefault(proof.model_id, proof.model)
-    return list(found.values())
+        keys |= dict.fromkeys(proofs.models_newest_first()[:CANDIDATES])
+    models = TrainedModel.objects.defer("metadata").in_bulk(keys)
+    return [models[key] for key in keys]
 
 
 def flush() -> int:

@@ -1,5 +1,7 @@
 """Polls against the database: the ledger, the proofs, and what a poll costs."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.cache import cache
 from django.db import OperationalError, connection
@@ -112,6 +114,16 @@ def test_a_worker_that_never_proved_anything_falls_back_on_what_it_follows(serve
     for _ in range(TRIES):
         poll(worker, "2" * 32)
     assert poll(worker, "2" * 32) == "brisk-otter"
+
+
+def test_many_replicas_that_proved_one_model_hide_no_older_one(served, otter, heron, by_ana, django_now):
+    for number in range(300):
+        Proof.objects.create(
+            environment=served, replica=f"pod-{number}", model=heron, first_at=django_now, proved_at=django_now
+        )
+    poll(served, otter.hash)
+    Proof.objects.filter(model=otter).update(proved_at=django_now - timedelta(days=1))
+    assert ledger.proven_models(served) == [heron, otter]
 
 
 def damaged(*names):
