@@ -4,7 +4,7 @@ HOME_FOLDER := $(or $(CONTROLPLANE_HOME),var)
 BIN := .venv/bin
 export UV_NO_CONFIG := 1
 
-.PHONY: setup up demo demo-check test bench screenshots check format migrations audit lock clean
+.PHONY: setup up demo demo-check test nightly bench screenshots check format migrations audit lock clean
 
 # The first of PYTHONS (or the one named: make PYTHON=…) that runs and is new enough; a pyenv shim may not run.
 .venv/.installed: requirements-uv.lock requirements-dev.lock
@@ -37,6 +37,10 @@ demo-check: .venv/.installed
 
 test: .venv/.installed
 	@$(BIN)/pytest
+
+# What depends on chance, at length.
+nightly: .venv/.installed
+	@NIGHTLY=1 $(BIN)/pytest -m nightly
 
 bench: .venv/.installed
 	@$(BIN)/python -m tests.bench

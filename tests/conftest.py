@@ -255,6 +255,6 @@ def real_rasa(start_rasa) -> live.RasaServer:
 @pytest.fixture(scope="session")
 def live_controlplane(tmp_path_factory):
     """A control plane in processes of its own, without environments; `declare` gives it some."""
-    control_plane = live.ControlPlane(tmp_path_factory.mktemp("controlplane"), "rasa: {}\n")
+    control_plane = live.ControlPlane(tmp_path_factory.mktemp("controlplane"))
     yield control_plane
     control_plane.stop()

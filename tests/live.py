@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +24,11 @@ QUIET_RASA = {"RASA_TELEMETRY_ENABLED": "false", "SQLALCHEMY_SILENCE_UBER_WARNIN
 FOREIGN = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "PUBLIC_URL", "RASA_TOKEN", "RASA_X_TOKEN", "JWT_SECRET")
 RASA_START_SECONDS = 180.0
 START_SECONDS = 60.0
+DECLARE_QUEUES = """
+from controlplane import broker
+from controlplane.celery import app
+broker.declare_queues(app)
+"""
 
 
 def free_port() -> int:
@@ -98,26 +103,70 @@ class RasaServer(Process):
         self.wait_for(self.url, RASA_START_SECONDS)
 
 
-class ControlPlane(Process):
-    """An installation of its own on SQLite: its web process, and `manage.py` commands in its home."""
+class ControlPlane:
+    """An installation of its own: its processes, each of which can be killed and started again, and `manage.py`
+    commands in its home.
 
-    def __init__(self, home: Path, environments: str) -> None:
+    On SQLite and files, unless `variables` (`DATABASE_URL`, `BROKER_URL`, `CACHE_URL`, limits, …) say otherwise.
+    `parts` are the programs to start: `web`, `training`, `default`, `beat`, and `web-2` on a port of its own.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        environments: str = "rasa: {}\n",
+        *,
+        variables: Mapping[str, str] | None = None,
+        parts: Sequence[str] = ("web",),
+    ) -> None:
         self.home = home
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.ports = {name: free_port() for name in ("web", "web-2")}
+        self.url = f"http://127.0.0.1:{self.ports['web']}"
         self.declaration = home / "environments.yml"
         self.environment = {name: value for name, value in os.environ.items() if name not in FOREIGN} | {
             "CONTROLPLANE_HOME": str(home),
             "CONTROLPLANE_ENVIRONMENTS": str(self.declaration),
             "PUBLIC_URL": self.url,
+            **(variables or {}),
         }
         self.declaration.write_text(environments)
+        self.running: dict[str, Process] = {}
         self.manage("prepare")
-        web = programs.web("127.0.0.1", port, self.url)
-        super().__init__(list(web.command), folder=ROOT, environment=self.environment, log=home / "web.log")
-        self.wait_for(f"{self.url}/healthz", START_SECONDS)
+        self.manage("shell", "-v", "0", "-c", DECLARE_QUEUES)
+        for part in parts:
+            self.start(part)
         self.token = self.manage("create_token", "admin", "--name", "tests").strip()
-        self.http = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=90)
+        self.http = self.client()
+
+    def client(self, part: str = "web") -> httpx.Client:
+        """An HTTP client of the administrator, to the web process named."""
+        url = f"http://127.0.0.1:{self.ports[part]}"
+        return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {self.token}"}, timeout=90)
+
+    def start(self, part: str) -> Process:
+        """Start a program; a web process is waited for."""
+        program = self._program(part)
+        log = self.home / f"{part}.log"
+        environment = {**self.environment, **program.environment, "PUBLIC_URL": self.url}
+        process = Process(list(program.command), folder=ROOT, environment=environment, log=log)
+        self.running[part] = process
+        if part in self.ports:
+            process.wait_for(f"http://127.0.0.1:{self.ports[part]}/healthz", START_SECONDS)
+        return process
+
+    def _program(self, part: str) -> programs.Program:
+        match part:
+            case "training":
+                return programs.worker("training", "training,evaluation", self.url)
+            case "default":
+                return programs.worker("default", "default", self.url)
+            case "beat":
+                return programs.beat(self.url)
+        return programs.web("127.0.0.1", self.ports[part], self.url)
+
+    def kill(self, part: str) -> None:
+        """`kill -9` of the program and all its children."""
+        self.running.pop(part).stop()
 
     def manage(self, *arguments: str) -> str:
         """What the command prints; an error of it is one of the test."""
@@ -132,14 +181,22 @@ class ControlPlane(Process):
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def run(self, code: str) -> str:
+        """What Python code prints that runs inside the installation."""
+        return self.manage("shell", "-v", "0", "-c", code)
+
     def declare(self, environments: str) -> None:
         """Change environments.yml and apply it."""
         self.declaration.write_text(environments)
         self.manage("sync_environments")
 
+    def log(self, part: str) -> str:
+        return (self.home / f"{part}.log").read_text()
+
     def stop(self) -> None:
         self.http.close()
-        super().stop()
+        for part in list(self.running):
+            self.kill(part)
 
 
 def variables_of(text: str) -> set[str]:

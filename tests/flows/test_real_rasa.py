@@ -76,8 +76,8 @@ def models(real_rasa, live_controlplane):
 def replicas(start_rasa, live_controlplane):
     """Two servers with the text that the Connect tab gives, which the environment's address cannot tell apart."""
     live_controlplane.declare(DECLARATION.format(url="http://127.0.0.1:9"))
-    endpoints = live_controlplane.manage("shell", "-v", "0", "-c", SNIPPET.format(url=live_controlplane.url))
-    token = live_controlplane.manage("shell", "-v", "0", "-c", TOKEN)
+    endpoints = live_controlplane.run(SNIPPET.format(url=live_controlplane.url))
+    token = live_controlplane.run(TOKEN)
     named = live.variables_of(endpoints)
     assert "HOSTNAME" in named
     assert token not in endpoints
