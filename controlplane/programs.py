@@ -55,7 +55,7 @@ def worker(name: str, queues: str, url: str) -> Program:
 def beat(url: str) -> Program:
     command = [
         *(sys.executable, "-m", "celery", "--quiet", "--app", "controlplane", "beat"),
-        *("--schedule", settings.CELERY_BEAT_SCHEDULE_FILENAME, "--pidfile", ""),
+        *("--pidfile", ""),
     ]
     return Program("beat", command, environment=_django(url), folder=settings.BASE_DIR)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import environ
-from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from controlplane import home, rasa_install
@@ -246,10 +245,12 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "store_processed": False,
         "polling_interval": 0.1,
     }
-CELERY_BEAT_SCHEDULE_FILENAME = str(CONTROLPLANE_HOME / "beat-schedule")
+# Beat says only that it may be time: when a step is due is in its row (`environments.Slot`), so that a beat that was
+# killed, or a second one, changes nothing.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "cross-check": {"task": "workers.cross_check", "schedule": 1.0, "options": {"expires": 5}},
-    "send-lost": {"task": "workers.send_lost", "schedule": 10.0, "options": {"expires": 20}},
-    "sweep": {"task": "workers.sweep", "schedule": 600.0},
-    "scrub": {"task": "workers.scrub", "schedule": crontab(hour="3", minute="17")},
+    "tend-jobs": {"task": "workers.tend_jobs", "schedule": 5.0, "options": {"expires": 5}},
+    "sweep": {"task": "workers.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    "scrub": {"task": "workers.scrub", "schedule": 60.0, "options": {"expires": 60}},
 }

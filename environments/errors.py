@@ -406,6 +406,13 @@ class TrainingUnavailable(Problem):
     cure = "Start the Rasa server of the training environment, then submit the job again."
 
 
+class WorkerLost(Problem):
+    """The worker that ran the job was killed or cut off, several times: a job is run again, but not for ever."""
+
+    code, status, title, reason = "worker-lost", 503, "The job lost its worker", "WorkerLost"
+    cure = "Look at the log and the memory of the worker's machine, then submit the job again."
+
+
 class SubmitterGone(Problem):
     """Who submitted the job is no longer there: nobody's permission is left to finish it with."""
 

@@ -14,8 +14,8 @@ from accounts.actor import Actor
 from accounts.models import Project
 from environments import archives, bundles, errors, names, stores
 from environments.actions import bundles as bundle_actions
+from environments.actions import jobs, trained_models
 from environments.actions import tags as tag_actions
-from environments.actions import trained_models
 from environments.actions.trained_models import REFUSE, OnConflict, Registered
 from environments.clients import storage
 from environments.models import Bundle, Job
@@ -58,8 +58,8 @@ def receive_model(
 ) -> Received:
     """Take in the archive that `stream` gives (or a zip, repacked); `name` None: it gets one like Rasa's.
 
-    Bytes, row, tags and promotions are one transaction: any refusal keeps nothing. A process that dies on the way
-    leaves at most a file that no row names, which the sweep removes.
+    Bytes, row, tags, promotions and the end of `job` are one transaction: any refusal keeps nothing. A process that
+    dies on the way leaves at most a file that no row names, which the sweep removes.
     """
     check_can_receive(project=project, name=name, by=by, tags=tags, job=job)
     with full_storage_told(), stores.models().receive() as incoming:
@@ -78,6 +78,8 @@ def receive_model(
             )
             for tag in tags:
                 tag_actions.put(project=project, tag=tag, model=received.model, by=by)
+            if job is not None:
+                jobs.succeed(job=job, model=received.model)
             # Also where the model was there: the file is new, whatever became of the old one.
             incoming.commit(inspected.hash)
     return received

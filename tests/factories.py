@@ -6,6 +6,7 @@ import factory
 from django.utils import timezone
 
 from accounts.models import Project, User
+from environments.actions.jobs import LEASE
 from environments.models import Bundle, Environment, Job, TrainedModel
 
 
@@ -75,3 +76,5 @@ class JobFactory(factory.django.DjangoModelFactory[Job]):
     bundle = factory.SubFactory(BundleFactory)
     by = factory.SubFactory(UserFactory)
     by_name = factory.SelfAttribute("by.username")
+    lease_until = factory.LazyAttribute(lambda job: timezone.now() + LEASE if job.status == "running" else None)
+    status = "queued"

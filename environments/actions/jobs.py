@@ -5,13 +5,12 @@ Every move is a conditional update, so that of several observers one wins and th
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from celery import current_app
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.actions import audit
@@ -19,10 +18,11 @@ from accounts.actor import JOB, Actor
 from accounts.models import Project
 from accounts.problems import InternalError, InvalidFields, Problem
 from environments import bundles, errors, names, permissions
+from environments.actions import slots, trained_models
 from environments.actions import tags as tag_actions
-from environments.actions import trained_models
 from environments.models import Bundle, Environment, Job, TrainedModel
-from environments.states import JOB_MOVES, JobKind, JobStatus, Kind, sources
+from environments.models.job import JobQuerySet
+from environments.states import JobKind, JobStatus, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +30,18 @@ TASKS = {JobKind.TRAINING: "workers.train"}
 MAX_TAGS = 20
 MAX_CONFIG = 1024**2
 
-# A message is taken for lost after this long: at once if it never left, late if it may still be waiting its turn.
+# A message that has not left by then never will: its sender ended in between.
 UNSENT_AFTER = timedelta(seconds=10)
-LOST_AFTER = timedelta(minutes=5)
+# The message of the oldest queued job is taken for lost after this long: while no job runs nothing can be ahead of it.
+LOST_AFTER = timedelta(seconds=20)
+LOST_AFTER_WHILE_BUSY = timedelta(minutes=5)
+
+# A run is lost when it was not renewed for this long.
+LEASE = timedelta(seconds=20)
+MAX_ATTEMPTS = 3
+LOOK_FOR_LOST_EVERY = timedelta(seconds=5)
+# Nobody looked for so long: the database was away, or all of the control plane, and nobody could renew either.
+OUTAGE = timedelta(seconds=10)
 
 # Refusals that are no fault of who submitted, whatever their status says elsewhere.
 OURS = (errors.ArchiveRefused, errors.NoTrainingEnvironment)
@@ -151,22 +160,61 @@ def send(job: Job) -> bool:
 
 
 def send_lost() -> int:
-    """Send queued jobs whose message never left or must be taken for lost; how many. Sending twice runs once."""
+    """Send queued jobs whose message never left or was lost; how many. Sending twice runs once.
+
+    Of those that were sent only the oldest of each kind is sent again, so that a long queue does not fill the broker.
+    """
     now = timezone.now()
-    unsent = Q(sent_at=None, created_at__lt=now - UNSENT_AFTER)
-    lost = Q(sent_at__lt=now - LOST_AFTER)
-    return sum(send(job) for job in Job.objects.filter(unsent | lost, status=JobStatus.QUEUED).order_by("pk"))
+    unsent = Job.objects.filter(status=JobStatus.QUEUED, sent_at=None, created_at__lt=now - UNSENT_AFTER)
+    overdue = (_overdue(kind, now) for kind in TASKS)
+    sent = 0
+    for job in [*unsent.order_by("pk"), *filter(None, overdue)]:
+        if not send(job):
+            break
+        sent += 1
+    return sent
+
+
+def _overdue(kind: JobKind, now: datetime) -> Job | None:
+    """The oldest queued job of the kind, if its message should have reached a worker long ago."""
+    alike = Job.objects.filter(kind=kind)
+    busy = alike.filter(status=JobStatus.RUNNING).exists()
+    oldest = alike.filter(status=JobStatus.QUEUED).exclude(sent_at=None).order_by("pk").first()
+    sent_before = now - (LOST_AFTER_WHILE_BUSY if busy else LOST_AFTER)
+    return oldest if oldest and oldest.sent_at and oldest.sent_at < sent_before else None
 
 
 # Run
 
 
+class RunLost(Exception):
+    """This run of the job is over, whatever it still does: it was taken for lost, or ended by somebody else."""
+
+
 def claim(job_id: int, *, worker: str) -> Job | None:
-    """The job, now running at `worker`; None if it is not queued: taken already, cancelled, or gone."""
+    """The job in a run at `worker`, which must renew its lease; None if it is not queued: taken, cancelled, or gone."""
     queued = Job.objects.filter(pk=job_id, status=JobStatus.QUEUED)
-    if not queued.update(status=JobStatus.RUNNING, started_at=timezone.now(), worker=worker[:200]):
+    job = queued.select_related("project", "bundle", "by").first()
+    if job is None:
         return None
-    return Job.objects.select_related("project", "bundle", "by").get(pk=job_id)
+    now = timezone.now()
+    run = {"status": JobStatus.RUNNING, "attempts": job.attempts + 1, "started_at": now, "lease_until": now + LEASE}
+    run |= {"worker": worker[:200], "step": ""}
+    if not queued.filter(attempts=job.attempts).update(**run):
+        return None
+    for field, value in run.items():
+        setattr(job, field, value)
+    return job
+
+
+def _held(job: Job) -> JobQuerySet:
+    """The row of the job, as long as it is in this very run."""
+    return Job.objects.filter(pk=job.pk, status=JobStatus.RUNNING, attempts=job.attempts)
+
+
+def renew(*, job: Job) -> bool:
+    """Say that the run goes on; False if it is lost."""
+    return bool(_held(job).update(lease_until=timezone.now() + LEASE))
 
 
 def actor(job: Job) -> Actor:
@@ -177,12 +225,15 @@ def actor(job: Job) -> Actor:
 
 
 def note(*, job: Job, step: str, progress: float | None = None) -> None:
-    """What the job is at, for whoever watches."""
-    Job.objects.filter(pk=job.pk, status=JobStatus.RUNNING).update(step=step[:200], progress=progress)
+    """What the job is at, for whoever watches. Raises `RunLost`."""
+    if not _held(job).update(step=step[:200], progress=progress):
+        raise RunLost
 
 
-def succeed(*, job: Job, model: TrainedModel) -> bool:
-    return _finish(job, JobStatus.SUCCEEDED, result=model, progress=1.0, step="")
+def succeed(*, job: Job, model: TrainedModel) -> None:
+    """End the job in the transaction that registers its model: both happen, or neither. Raises `RunLost`."""
+    if not _finish(job, JobStatus.SUCCEEDED, result=model, progress=1.0, step=""):
+        raise RunLost
 
 
 def stop(*, job: Job, problem: Problem) -> bool:
@@ -198,5 +249,34 @@ def crash(*, job: Job) -> bool:
 
 
 def _finish(job: Job, status: JobStatus, **fields: Any) -> bool:
-    unfinished = Job.objects.filter(pk=job.pk, status__in=sources(JOB_MOVES, status))
-    return bool(unfinished.update(status=status, finished_at=timezone.now(), **fields))
+    return bool(_held(job).update(status=status, finished_at=timezone.now(), **fields))
+
+
+# Lost runs
+
+
+def look_for_lost(now: datetime) -> int:
+    """Take back lost runs, if it is time to look again; how many they were. Needs no broker."""
+    due_at = slots.claim("look-for-lost-jobs", now=now, next_at=now + LOOK_FOR_LOST_EVERY)
+    if due_at is None:
+        return 0
+    running = Job.objects.filter(status=JobStatus.RUNNING)
+    if now - due_at > OUTAGE:
+        running.filter(lease_until__lt=now + LEASE).update(lease_until=now + LEASE)
+    return sum(_take_back(job, now) for job in running.filter(lease_until__lt=now))
+
+
+def _take_back(job: Job, now: datetime) -> bool:
+    """Queue a job whose run was lost again, or end it where this happened too often. Its next run is another one."""
+    lost = _held(job).filter(lease_until__lt=now)
+    if job.attempts < MAX_ATTEMPTS:
+        logger.warning("job %s was lost by its worker %s; it is queued again", job.pk, job.worker)
+        waiting = {"started_at": None, "sent_at": None, "lease_until": None, "progress": None}
+        return bool(lost.update(status=JobStatus.QUEUED, step="queued again: its worker was lost", **waiting))
+    problem = errors.WorkerLost(
+        f"The worker ended or fell silent in each of {job.attempts} runs, the last at {job.worker}. See its log, and "
+        "whether its machine had enough memory; then submit the job again."
+    )
+    logger.error("job %s is given up: %s", job.pk, problem.detail)
+    end = {"error_code": problem.code, "error_detail": problem.detail}
+    return bool(lost.update(status=JobStatus.ERRORED, finished_at=now, **end))

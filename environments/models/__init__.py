@@ -5,6 +5,7 @@ from environments.models.environment import Environment
 from environments.models.job import Job
 from environments.models.promotion import Promotion
 from environments.models.replica import Listening, Proof, Replica, ServerCheck
+from environments.models.slot import Slot
 from environments.models.tag import Tag
 from environments.models.trained_model import TrainedModel
 
@@ -17,6 +18,7 @@ __all__ = [
     "Proof",
     "Replica",
     "ServerCheck",
+    "Slot",
     "Tag",
     "TrainedModel",
 ]

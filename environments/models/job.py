@@ -21,6 +21,9 @@ class Job(models.Model):
 
     `progress` runs from 0 to 1. `model_name` is reserved from submit on. `result` is the model it made. `sent_at` is
     when its message was last given to the broker; null while it was not.
+
+    A run is one claim of the job: `attempts` counts them and so names the present one, and `lease_until` is when it is
+    taken for lost unless its worker renews it.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="jobs")
@@ -42,6 +45,8 @@ class Job(models.Model):
     error_code = models.CharField(max_length=100, blank=True)
     error_detail = models.TextField(blank=True)
     worker = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
 
     objects = JobQuerySet.as_manager()
 
@@ -53,9 +58,12 @@ class Job(models.Model):
                 fields=["project", "model_name"],
                 condition=Q(status__in=[JobStatus.QUEUED, JobStatus.RUNNING]) & ~Q(model_name=""),
                 name="job_reserves_the_model_name",
-            )
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=JobStatus.RUNNING) | Q(lease_until__isnull=False), name="job_runs_under_a_lease"
+            ),
         ]
-        indexes: ClassVar = [models.Index(fields=["project", "-id"])]
+        indexes: ClassVar = [models.Index(fields=["project", "-id"]), models.Index(fields=["status"])]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"

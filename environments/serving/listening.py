@@ -1,4 +1,5 @@
-"""The web process's own clock: writes heartbeats in batches, notes that polls are heard, settles promotions.
+"""The web process's own clock: writes heartbeats in batches, notes that polls are heard, settles promotions and
+takes back jobs whose worker was lost.
 
 One daemon thread in each web process. `Listening` tells every other process whether silence means anything.
 """
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db import close_old_connections, transaction
 from django.utils import timezone
 
+from environments.actions import jobs
 from environments.models import Listening
 from environments.serving import ledger, settling
 
@@ -37,6 +39,7 @@ def tick(now: datetime) -> None:
     ledger.flush()
     note(now)
     settling.settle_all(now)
+    jobs.look_for_lost(now)
 
 
 def _run(stop: threading.Event) -> None:

@@ -117,6 +117,8 @@ class Scene:
         )
         common = {"project": self.project, "kind": "training", "by": self.ben, "by_name": "ben", "bundle": bundle}
         done = Job.objects.create(**common, status="succeeded", result=made, model_name=made.name)
+        # No worker renews it: it runs for as long as anybody looks at it.
+        common |= {"lease_until": self.now + timedelta(days=1)}
         running = Job.objects.create(**common, status="running", progress=0.64, step="DIETClassifier, epoch 64 of 100")
         ended = self.now - timedelta(minutes=10)
         done.started_at, done.finished_at = ended - timedelta(minutes=4, seconds=10), ended

@@ -12,10 +12,11 @@ from accounts.models import AuditEvent
 from accounts.problems import MissingGrant, NotFound
 from environments import errors, stores
 from environments.actions import promotions, trained_models
+from environments.actions.jobs import RunLost
 from environments.models import Job, Promotion, ServerCheck, Tag, TrainedModel
 from environments.receiving import receive_model
 from tests.archives import REAL_ARCHIVE, rasa_archive, rasa_zip, sha256
-from tests.factories import ProjectFactory
+from tests.factories import JobFactory, ProjectFactory
 
 OTTER = rasa_archive("brisk-otter")
 HERON = rasa_archive("calm-heron")
@@ -175,16 +176,33 @@ def test_a_damaged_model_is_healed_by_the_same_bytes(receive, home, by_ana):
 
 
 def test_a_name_that_a_job_reserved_is_the_jobs(receive, project, by_ana):
-    job = Job.objects.create(project=project, kind="training", model_name="nightly", by_name="ana")
+    job = JobFactory(status="running", model_name="nightly")
     with pytest.raises(errors.NameReserved):
         receive(name="nightly")
     received = receive(name="nightly", job=job)
     assert received.model.job == job
 
 
+def test_a_job_ends_with_the_model_it_made(receive):
+    job = JobFactory(status="running")
+    model = receive(job=job).model
+    job.refresh_from_db()
+    assert (job.status, job.result, job.progress) == ("succeeded", model, 1.0)
+
+
+def test_what_a_lost_run_of_a_job_made_is_dropped_whole(receive, home, production):
+    job = JobFactory(status="running")
+    Job.objects.filter(pk=job.pk).update(attempts=job.attempts + 1)
+    with pytest.raises(RunLost):
+        receive(job=job, tags=["production", "nightly"])
+    assert_nothing_was_kept(home)
+    job.refresh_from_db()
+    assert (job.status, job.result) == ("running", None)
+
+
 def test_the_result_of_a_training_needs_the_grant_of_the_training(receive, project, ben):
     remove_perm("accounts.models.write", ben, project)
-    job = Job.objects.create(project=project, kind="training", by=ben, by_name="ben")
+    job = JobFactory(status="running", by=ben)
     assert receive(by=Actor(user=ben, via=JOB), job=job).created
     with pytest.raises(MissingGrant):
         receive(HERON, name="calm-heron", by=Actor(user=ben, via=JOB))

@@ -1,15 +1,16 @@
 """Leftovers are swept, damage is found and told; what is needed stays."""
 
 import os
+from datetime import timedelta
 
 import pytest
 
 from accounts.models import AuditEvent
 from environments import stores
 from environments.actions import trained_models
-from environments.models import TrainedModel
+from environments.models import Slot, TrainedModel
 from tests.archives import rasa_archive, sha256
-from workers.tasks.storage import scrub, sweep
+from workers.tasks.storage import scrub, scrub_if_due, sweep, sweep_if_due
 
 
 def age(home):
@@ -86,3 +87,27 @@ def test_a_store_that_is_not_mounted_damages_no_model(stored_model, home, caplog
     assert scrub() == 0
     assert "mounted" in caplog.text
     assert TrainedModel.objects.get().damaged_at is None
+
+
+def test_several_beats_sweep_once(stored_model, home):
+    stored_model()
+    leave_behind(rasa_archive("never-registered"))
+    age(home)
+    sweep_if_due()
+    assert len(list(stores.models().hashes())) == 1
+    leave_behind(rasa_archive("another"))
+    age(home)
+    sweep_if_due()
+    assert len(list(stores.models().hashes())) == 2
+
+
+def test_a_scrub_is_due_once_in_a_night(stored_model, home, django_now):
+    otter, heron = stored_model("brisk-otter"), stored_model("calm-heron")
+    (home / "archives" / otter.hash).unlink()
+    scrub_if_due()
+    (home / "archives" / heron.hash).write_bytes(b"rot")
+    scrub_if_due()
+    assert [bool(model.damaged_at) for model in TrainedModel.objects.order_by("pk")] == [True, False]
+    due_at = Slot.objects.get(name="scrub").due_at
+    assert (due_at.hour, due_at.minute) == (3, 17)
+    assert django_now < due_at <= django_now + timedelta(days=1)

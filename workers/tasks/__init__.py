@@ -1,5 +1,5 @@
 """The Celery tasks, known by name to whoever sends them: `workers.<function>`."""
 
-from workers.tasks import serving, storage, training
+from workers.tasks import serving, storage, tending, training
 
-__all__ = ["serving", "storage", "training"]
+__all__ = ["serving", "storage", "tending", "training"]

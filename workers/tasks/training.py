@@ -1,4 +1,4 @@
-"""Training jobs: claim one, train its bundle, take the model in as its submitter, record."""
+"""Training jobs: claim one, train its bundle, take the model in as its submitter."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import socket
 
 from celery import shared_task
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from accounts.problems import Problem
 from environments import bundles, names, stores
@@ -15,8 +15,9 @@ from environments.actions.bundles import limits
 from environments.clients.rasa import RasaClient
 from environments.clients.storage import StorageDamaged, StorageMissing
 from environments.errors import BundleDamaged, InvalidName
-from environments.models import Bundle, Job, TrainedModel
+from environments.models import Bundle, Job
 from environments.receiving import receive_model
+from workers import leases
 from workers.runtimes import Archive, RasaRuntime
 from workers.runtimes.server import ServerRuntime
 
@@ -30,7 +31,13 @@ def train(job_id: int) -> None:
     if job is None:
         return
     try:
-        jobs.succeed(job=job, model=_train(job))
+        with leases.kept(job):
+            _train(job)
+    except jobs.RunLost:
+        logger.warning("a run of job %s was taken for lost; what it made is dropped", job.pk)
+    except (OperationalError, InterfaceError):
+        # The row keeps saying that it runs, until its lease is over and it is queued again.
+        logger.warning("the database went away under job %s; it will be run again", job.pk, exc_info=True)
     except Problem as problem:
         logger.info("job %s did not succeed: %s", job.pk, problem.detail)
         jobs.stop(job=job, problem=problem)
@@ -39,19 +46,13 @@ def train(job_id: int) -> None:
         jobs.crash(job=job)
 
 
-@shared_task(name="workers.send_lost")
-def send_lost() -> None:
-    """Send again what the broker lost or never got."""
-    jobs.send_lost()
-
-
 def runtime_for(job: Job) -> RasaRuntime:
     environment = jobs.training_environment(job.project)
     client = RasaClient(environment.url, environment.rasa_token)
     return ServerRuntime(environment.name, client, settings.TRAINING_TIMEOUT, settings.TRAINING_PATIENCE)
 
 
-def _train(job: Job) -> TrainedModel:
+def _train(job: Job) -> None:
     by = jobs.actor(job)
     jobs.note(job=job, step="reading the bundle")
     project = _read(job.bundle)
@@ -59,7 +60,7 @@ def _train(job: Job) -> TrainedModel:
         # A connection that was idle while Rasa trained may have been cut; an open one is kept.
         close_old_connections()
         jobs.note(job=job, step="storing the model")
-        return receive_model(
+        receive_model(
             project=job.project,
             name=job.model_name or _name_of(archive, job),
             stream=archive,
@@ -69,7 +70,7 @@ def _train(job: Job) -> TrainedModel:
             on_conflict="refuse" if job.model_name else "suffix",
             job=job,
             bundle=job.bundle,
-        ).model
+        )
 
 
 def _read(bundle: Bundle | None) -> bundles.Project:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 
 from accounts.actor import COMMAND, system
 from accounts.models import AuditEvent, Project
@@ -109,9 +110,10 @@ def test_a_name_promoted_once_stays_reserved(newest, experimental, otter, by_ana
 
 def test_a_name_is_reserved_until_its_job_ends(newest, by_ben):
     first = submit(by_ben, model_name="release-7")
+    running = jobs.claim(first.pk, worker="any")
     with pytest.raises(errors.NameReserved, match=f"job {first.pk}"):
         submit(by_ben, model_name="release-7")
-    jobs.stop(job=first, problem=errors.TrainingUnavailable("away"))
+    jobs.stop(job=running, problem=errors.TrainingUnavailable("away"))
     assert submit(by_ben, model_name="release-7").model_name == "release-7"
 
 
@@ -134,15 +136,56 @@ def age(job: Job, **times) -> None:
     Job.objects.filter(pk=job.pk).update(**times)
 
 
-def test_what_never_left_is_sent_again_soon_and_what_may_be_waiting_late(project, sent, django_now):
-    _fresh, unsent, waiting, lost, running = JobFactory.create_batch(5)
+LONG_AGO = {"hours": 1}
+
+
+def sent_before(job: Job, now, **ago) -> None:
+    age(job, created_at=now - timedelta(**LONG_AGO), sent_at=now - timedelta(**ago))
+
+
+def test_what_never_left_is_sent_again_soon(project, sent, django_now):
+    _fresh, unsent, waiting = JobFactory.create_batch(3)
     age(unsent, created_at=django_now - timedelta(seconds=11))
-    age(waiting, created_at=django_now - timedelta(hours=1), sent_at=django_now - timedelta(minutes=4))
-    age(lost, created_at=django_now - timedelta(hours=1), sent_at=django_now - timedelta(minutes=6))
-    age(running, created_at=django_now - timedelta(hours=1), status="running")
-    assert jobs.send_lost() == 2
-    assert sent == [("workers.train", [unsent.pk]), ("workers.train", [lost.pk])]
+    sent_before(waiting, django_now, seconds=15)
+    assert jobs.send_lost() == 1
+    assert sent == [("workers.train", [unsent.pk])]
     assert jobs.send_lost() == 0
+
+
+def test_while_nothing_runs_the_oldest_job_is_sent_again_as_its_message_must_be_lost(project, sent, django_now):
+    oldest, next_one = JobFactory.create_batch(2)
+    for job in (oldest, next_one):
+        sent_before(job, django_now, seconds=21)
+    assert jobs.send_lost() == 1
+    assert sent == [("workers.train", [oldest.pk])]
+    # It waits for an answer to that before it floods the broker.
+    assert jobs.send_lost() == 0
+    jobs.stop(job=jobs.claim(oldest.pk, worker="any"), problem=errors.TrainingFailed("bad data"))
+    assert jobs.send_lost() == 1
+    assert sent[1:] == [("workers.train", [next_one.pk])]
+
+
+def test_while_another_runs_a_message_may_be_waiting_for_long(project, sent, django_now):
+    JobFactory(status="running")
+    queued = JobFactory()
+    sent_before(queued, django_now, minutes=4)
+    assert jobs.send_lost() == 0
+    sent_before(queued, django_now, minutes=6)
+    assert jobs.send_lost() == 1
+
+
+def test_a_broker_that_is_down_is_asked_once_for_all(project, django_now, monkeypatch):
+    asked = []
+
+    def down(*_, **__):
+        asked.append(1)
+        raise ConnectionError("no broker")
+
+    monkeypatch.setattr("controlplane.celery_app.send_task", down)
+    for job in JobFactory.create_batch(3):
+        age(job, created_at=django_now - timedelta(seconds=11))
+    assert jobs.send_lost() == 0
+    assert len(asked) == 1
 
 
 # Running
@@ -153,6 +196,7 @@ def test_of_several_workers_one_gets_the_job(project):
     claimed = jobs.claim(job.pk, worker="first")
     assert (claimed.status, claimed.worker) == ("running", "first")
     assert claimed.started_at is not None
+    assert (claimed.attempts, claimed.lease_until - claimed.started_at) == (1, jobs.LEASE)
     assert jobs.claim(job.pk, worker="second") is None
 
 
@@ -182,8 +226,10 @@ def test_a_running_job_tells_its_step(project):
 
 def test_a_job_that_succeeded_names_its_model_and_ends_once(project, otter):
     job = JobFactory(status="running")
-    assert jobs.succeed(job=job, model=otter)
+    jobs.succeed(job=job, model=otter)
     assert not jobs.stop(job=job, problem=errors.TrainingFailed("late"))
+    with pytest.raises(jobs.RunLost):
+        jobs.succeed(job=job, model=otter)
     job.refresh_from_db()
     assert (job.status, job.result, job.error_code) == ("succeeded", otter, "")
     assert job.finished_at is not None
@@ -213,3 +259,107 @@ def test_a_deleted_model_leaves_its_job(project):
     job.result.delete()
     job.refresh_from_db()
     assert job.result is None
+
+
+# Lost runs
+
+
+@pytest.fixture
+def looks(db, django_now):
+    """Look for lost runs as the clocks do, every few seconds; `looks(after)` seconds from now. How many were lost."""
+    jobs.look_for_lost(django_now)
+
+    def look(after: float) -> int:
+        look.at += jobs.LOOK_FOR_LOST_EVERY
+        until = django_now + timedelta(seconds=after)
+        found = 0
+        while look.at <= until:
+            found += jobs.look_for_lost(look.at)
+            look.at += jobs.LOOK_FOR_LOST_EVERY
+        return found
+
+    look.at = django_now
+    return look
+
+
+def claimed(job: Job) -> Job:
+    run = jobs.claim(job.pk, worker="host:7")
+    assert run is not None
+    return run
+
+
+def test_a_run_that_is_renewed_goes_on(project, looks, django_now):
+    run = claimed(JobFactory())
+    age(run, lease_until=django_now + timedelta(minutes=1))
+    assert looks(55) == 0
+    assert jobs.renew(job=run)
+    run.refresh_from_db()
+    assert run.status == "running"
+
+
+def test_a_run_whose_lease_is_over_is_queued_again_and_keeps_its_name(project, looks, sent):
+    job = JobFactory(model_name="release-7")
+    claimed(job)
+    assert looks(30) == 1
+    job.refresh_from_db()
+    assert (job.status, job.attempts, job.started_at, job.lease_until) == ("queued", 1, None, None)
+    assert "its worker was lost" in job.step
+    with pytest.raises(errors.NameReserved):
+        submit_name("release-7")
+    age(job, created_at=job.created_at - timedelta(minutes=1))
+    assert jobs.send_lost() == 1
+    assert sent == [("workers.train", [job.pk])]
+
+
+def submit_name(name: str) -> None:
+    jobs._reserve(Project.objects.get(), name)
+
+
+def test_a_lost_run_can_do_nothing_any_more_also_while_the_next_one_works(project, looks, otter):
+    job = JobFactory()
+    lost = claimed(job)
+    looks(30)
+    for again in (lambda: None, lambda: claimed(job)):
+        again()
+        before = Job.objects.values().get(pk=job.pk)
+        assert not jobs.renew(job=lost)
+        assert not jobs.stop(job=lost, problem=errors.TrainingFailed("late"))
+        assert not jobs.crash(job=lost)
+        with pytest.raises(jobs.RunLost):
+            jobs.note(job=lost, step="late")
+        with pytest.raises(jobs.RunLost):
+            jobs.succeed(job=lost, model=otter)
+        assert Job.objects.values().get(pk=job.pk) == before
+
+
+def test_a_job_that_loses_every_worker_ends_and_says_why(project, looks):
+    job = JobFactory()
+    for attempt in range(1, jobs.MAX_ATTEMPTS + 1):
+        age(claimed(job), lease_until=looks.at)
+        assert looks(60 * attempt) == 1
+    job.refresh_from_db()
+    assert (job.status, job.error_code, job.attempts) == ("errored", "worker-lost", 3)
+    assert "host:7" in job.error_detail
+    assert "submit the job again" in job.error_detail
+    assert job.finished_at is not None
+
+
+def test_after_an_outage_every_worker_has_time_to_renew_first(project, looks, django_now):
+    run = claimed(JobFactory())
+    age(run, lease_until=django_now)
+    back = django_now + timedelta(minutes=10)
+    assert jobs.look_for_lost(back) == 0
+    assert jobs.look_for_lost(back + jobs.LEASE / 2) == 0
+    assert jobs.look_for_lost(back + jobs.LEASE + timedelta(seconds=1)) == 1
+
+
+def test_of_several_clocks_one_looks(project, looks, django_now):
+    age(claimed(JobFactory()), lease_until=django_now)
+    at = django_now + timedelta(seconds=6)
+    assert [jobs.look_for_lost(at), jobs.look_for_lost(at)] == [1, 0]
+
+
+def test_a_job_cannot_run_without_a_lease(project):
+    job = JobFactory()
+    with pytest.raises(IntegrityError):
+        age(job, status="running")

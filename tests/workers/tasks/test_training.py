@@ -1,12 +1,13 @@
 """A training from claim to model, and each way it can end otherwise."""
 
 import pytest
+from django.db import OperationalError
 
 from accounts.models import Project
 from controlplane import celery_app
 from environments import stores
 from environments.actions import jobs, promotions
-from environments.models import TrainedModel
+from environments.models import Job, TrainedModel
 from environments.states import JobKind
 from tests.fake_rasa import small_archive
 from workers.tasks import training
@@ -142,9 +143,47 @@ def test_a_message_that_comes_twice_runs_once(ready, by_ben):
     assert len([1 for _, path, _, _ in ready.requests if path == "/model/train"]) == 1
 
 
-def test_the_lost_are_sent_again(ready, sent):
-    training.send_lost()
-    assert sent == []
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """`meanwhile(step, happens)`: something happens in the run just before that step is told."""
+
+    def at(step, happens):
+        def note(*, job, step: str, **more):
+            if step.startswith(wanted):
+                happens(job)
+            tell(job=job, step=step, **more)
+
+        wanted, tell = step, jobs.note
+        monkeypatch.setattr(jobs, "note", note)
+
+    return at
+
+
+def lose(job):
+    Job.objects.filter(pk=job.pk).update(status="queued", lease_until=None)
+
+
+@pytest.mark.parametrize("step", ["reading the bundle", "waiting for", "training on", "storing the model"])
+def test_a_run_that_was_taken_for_lost_makes_nothing_and_the_next_one_does(ready, by_ben, meanwhile, monkeypatch, step):
+    with monkeypatch.context():
+        meanwhile(step, lose)
+        job = run(by_ben)
+        assert (job.status, job.attempts) == ("queued", 1)
+        assert not TrainedModel.objects.exists()
+    monkeypatch.undo()
+    training.train(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.attempts) == ("succeeded", 2)
+    assert TrainedModel.objects.get().job == job
+
+
+def test_a_run_under_which_the_database_goes_away_is_left_to_be_run_again(ready, by_ben, meanwhile):
+    def away(job):
+        raise OperationalError("the connection is closed")
+
+    meanwhile("storing the model", away)
+    job = run(by_ben)
+    assert (job.status, job.error_code) == ("running", "")
 
 
 def test_every_kind_of_job_has_its_task():
