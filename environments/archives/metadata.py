@@ -11,7 +11,7 @@ NAME = "metadata.json"
 KINDS = ("intents", "entities", "slots", "responses", "actions", "forms", "flows")
 DEEPEST = 100
 # Parsed, each value takes dozens of bytes: as many as these fit into memory many times over.
-MOST_VALUES = 2_000_000
+MOST_VALUES = 500_000
 SHORT, LONG = 50, 200
 
 

@@ -18,6 +18,8 @@ BLOCK = tarfile.BLOCKSIZE
 LONGEST_EXTENSION = 64 * 1024
 PAX_LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
 PAX_SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
+# Noted among what a PAX header says, under a key that none can have.
+PAX_HEADER = ""
 UTF8 = "ISO-IR 10646 2000 UTF-8"
 
 UNSAFE_TYPES = {
@@ -77,7 +79,8 @@ def _next_member(unpacked: Unpacked, seen: Seen) -> tarfile.TarInfo | None:
             seen.count()
             _check_global(_pax_records(_extension(unpacked, header)))
         elif header.type == tarfile.XHDTYPE:
-            _add(said, _pax_records(_extension(unpacked, header)))
+            # A chain of them would fill the memory, and `tarfile` goes one call deeper at each.
+            _add(said, {PAX_HEADER: "", **_pax_records(_extension(unpacked, header))})
         elif header.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
             key = "path" if header.type == tarfile.GNUTYPE_LONGNAME else "linkpath"
             _add(said, {key: _text(_extension(unpacked, header).partition(b"\0")[0])})

@@ -23,6 +23,8 @@ from environments.archives.paths import Seen, normalised, shown
 from environments.archives.streams import CHUNK, Readable, check_packed_size, check_unpacked_size
 
 MAGIC = b"PK\x03\x04"
+# What each entry of the directory begins with.
+ENTRY = b"PK\x01\x02"
 ENCRYPTED = 0x1
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # Of the directory at the end of a zip, which is read into memory whole: bytes per member that may be there.
@@ -68,24 +70,33 @@ def _unreadable_told() -> Iterator[None]:
 
 
 class _Bounded(io.BufferedReader):
-    """Refuses to be read in pieces larger than the directory of a zip may be."""
+    """Refuses to read the directory of a zip that has too many entries: `zipfile` would make an object of each.
 
-    def __init__(self, file: BinaryIO, most: int) -> None:
+    The directory is the only thing that is read in pieces of more than `CHUNK`.
+    """
+
+    def __init__(self, file: BinaryIO, members: int) -> None:
         super().__init__(cast(io.RawIOBase, file))
-        self._most = most
+        self._members = members
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > self._most:
-            raise errors.TooManyMembers(
-                "The zip has too large a directory. Zip a smaller model, or raise MAX_MODEL_ENTRIES."
-            )
-        return super().read(size)
+        if size is not None and size > max(CHUNK, self._members * DIRECTORY_BYTES):
+            raise self._too_many()
+        data = super().read(size)
+        if len(data) > CHUNK and data.count(ENTRY) > self._members:
+            raise self._too_many()
+        return data
+
+    def _too_many(self) -> errors.TooManyMembers:
+        return errors.TooManyMembers(
+            f"The zip has more than {self._members} members. Zip a smaller model, or raise MAX_MODEL_ENTRIES."
+        )
 
 
 def _repack(zipped: BinaryIO, archive: BinaryIO, limits: Limits) -> None:
     if not zipfile.is_zipfile(zipped):
         raise errors.ArchiveTruncated("The zip is cut off before its end. Upload the whole file.")
-    bounded = _Bounded(zipped, max(CHUNK, limits.members * DIRECTORY_BYTES))
+    bounded = _Bounded(zipped, limits.members)
     try:
         with zipfile.ZipFile(bounded) as source:
             files = _checked(source.infolist(), limits)
