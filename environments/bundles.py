@@ -10,7 +10,10 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from environments.errors import BundleInvalid
 from environments.packing import Files, Limits, unpack
@@ -19,6 +22,9 @@ CONFIG_NAMES = ("config.yml", "config.yaml")
 DOMAIN_NAMES = ("domain.yml", "domain.yaml")
 YAML_SUFFIXES = frozenset({".yml", ".yaml"})
 
+# The importer that Rasa uses by itself.
+OWN_IMPORTERS: tuple[list[Any], ...] = ([], ["RasaFileImporter"], [{"name": "RasaFileImporter"}])
+
 LISTS = ("nlu", "stories", "rules")
 TRAINING_KEYS = (*LISTS, "flows")
 # Parts of a domain that name things: lists of names (or of one name with its options), and mappings by name.
@@ -26,8 +32,9 @@ DOMAIN_LISTS = ("intents", "entities", "actions", "e2e_actions")
 DOMAIN_MAPPINGS = ("slots", "responses", "forms")
 DOMAIN_KEYS = frozenset({*DOMAIN_LISTS, *DOMAIN_MAPPINGS, "session_config", "config", "version"})
 
-# A tiny file of aliases can stand for more than any machine holds.
-MAX_NODES = 5_000_000
+# Of one file, as it is written and with its aliases written out: a tiny file can stand for more than any machine holds,
+# and each node takes hundreds of bytes while the file is read.
+MAX_NODES = 500_000
 MAX_DEPTH = 200
 
 Document = dict[str, Any]
@@ -120,8 +127,7 @@ def _config(files: Files) -> Document:
 
 def _checked_config(path: str, config: Document) -> Document:
     importers = config.get("importers") or []
-    names = {item.get("name") if isinstance(item, dict) else item for item in importers if item}
-    if names - {"RasaFileImporter"} or config.get("imports"):
+    if importers not in OWN_IMPORTERS or config.get("imports"):
         raise BundleInvalid(
             f"{path}: importers and imports cannot be used, as the server gets one document. "
             "Put all training data under data/ and remove the keys."
@@ -255,9 +261,56 @@ def _mapping(path: str, content: bytes) -> Document:
     return document
 
 
+class _TooLarge(YAMLError):
+    pass
+
+
+class _BoundedComposer(Composer):
+    """Refuses a file of too many nodes while it is read."""
+
+    nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise _TooLarge
+        return super().compose_node(parent, index)
+
+
+class _BoundedConstructor(SafeConstructor):
+    """Refuses what aliases and merges blow up, or tie into a ring, before anything is made of it."""
+
+    def construct_document(self, node: Any) -> Any:
+        if _weight(node, {}, 0) >= MAX_NODES:
+            raise _TooLarge
+        return super().construct_document(node)
+
+
+def _weight(node: Node, weights: dict[int, int], depth: int) -> int:
+    """How many nodes it is when every alias is written out; `MAX_NODES` for what is too deep or a ring."""
+    if id(node) not in weights:
+        weights[id(node)] = MAX_NODES  # while it is open: a ring weighs too much
+        children = _children(node) if depth <= MAX_DEPTH else []
+        weight = sum(_weight(child, weights, depth + 1) for child in children)
+        weights[id(node)] = 1 + weight if depth <= MAX_DEPTH else MAX_NODES
+    return weights[id(node)]
+
+
+def _children(node: Node) -> list[Node]:
+    if isinstance(node, MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, SequenceNode) else []
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer, yaml.Constructor = _BoundedComposer, _BoundedConstructor
+    return yaml
+
+
 def _load(path: str, content: bytes) -> Any:
     try:
-        document = YAML(typ="safe", pure=True).load(_as_rasa_reads(content))
+        return _yaml().load(_as_rasa_reads(content))
     except UnicodeError as error:
         raise BundleInvalid(f"{path} is not UTF-8 text. Save it as UTF-8.") from error
     except MarkedYAMLError as error:
@@ -265,10 +318,14 @@ def _load(path: str, content: bytes) -> Any:
         where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
         what = str(error.problem or error.context or "not valid YAML").strip().rstrip(".")
         raise BundleInvalid(f"{path}:{where} {what}. Correct the YAML.") from error
-    except (YAMLError, ValueError, OverflowError, RecursionError) as error:
-        raise BundleInvalid(f"{path}: {str(error)[:300]}. Correct the YAML.") from error
-    _weigh(path, document)
-    return document
+    except (_TooLarge, RecursionError) as error:
+        raise BundleInvalid(
+            f"{path} is too large, too deep or repeats itself by aliases. Write it out, in several files."
+        ) from error
+    except (YAMLError, ValueError, OverflowError, TypeError, LookupError, AttributeError) as error:
+        # The last four are its words for a tag on the wrong value, and for a mapping as a part of a key.
+        what = str(error)[:300].rstrip(".")
+        raise BundleInvalid(f"{path}: {what}. Correct the YAML.") from error
 
 
 def _as_rasa_reads(content: bytes) -> str:
@@ -277,26 +334,6 @@ def _as_rasa_reads(content: bytes) -> str:
     if not text.isascii():
         return text
     return text.encode().decode("raw_unicode_escape").encode("utf-16", "surrogatepass").decode("utf-16")
-
-
-def _weigh(path: str, document: Any) -> None:
-    """Refuse what aliases blow up or tie into a ring: no later step could walk it."""
-    weights: dict[int, int] = {}
-
-    def weight(node: Any, depth: int) -> int:
-        if not isinstance(node, dict | list):
-            return 1
-        if id(node) not in weights:
-            weights[id(node)] = MAX_NODES  # while it is open: a ring weighs too much
-            children = [*node.keys(), *node.values()] if isinstance(node, dict) else node
-            too_deep = depth > MAX_DEPTH
-            weights[id(node)] = MAX_NODES if too_deep else 1 + sum(weight(child, depth + 1) for child in children)
-        return weights[id(node)]
-
-    if weight(document, 0) >= MAX_NODES:
-        raise BundleInvalid(
-            f"{path} is too large, too deep or repeats itself by aliases. Write it out, in several files."
-        )
 
 
 def _dump(document: Document) -> bytes:

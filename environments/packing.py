@@ -25,8 +25,9 @@ JUNK_FOLDERS = frozenset({"__pycache__", "venv", "node_modules", "__MACOSX"})
 JUNK_AT_ROOT = frozenset({"models", "results"})
 TEXT_SUFFIXES = frozenset({".yml", ".yaml", ".json"})
 
-# One read of tarfile beyond this is a forged header, not a member: members are read in small pieces.
-MAX_TAR_READ = 1024**2
+# Of all headers of one member, and of one read: members are read in small pieces.
+MAX_TAR_HEADERS = 1024**2
+PIECE = 64 * 1024
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 # Relative path → its bytes, or None for a file that is not YAML or JSON.
@@ -39,7 +40,7 @@ class Limits:
 
     entries: int = 20_000
     unpacked: int = 1024**3
-    text: int = 64 * 1024**2
+    text: int = 32 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,9 @@ def _check_zip_directory(file: BinaryIO, limits: Limits) -> None:
     size = int.from_bytes(tail[at + 12 : at + 16], "little")
     if tail[at - 20 : at - 16] == b"PK\x06\x07" or size > limits.entries * 512:
         raise _too_many(limits)
+    file.seek(max(0, end - len(tail) + at - size))
+    if file.read(size).count(b"PK\x01\x02") > limits.entries:
+        raise _too_many(limits)
     file.seek(0)
 
 
@@ -169,10 +173,17 @@ class _Unzipped(io.RawIOBase):
     def __init__(self, file: BinaryIO, limit: int) -> None:
         self._gzip = gzip.GzipFile(fileobj=file, mode="rb")
         self._limit = limit
+        self._left = MAX_TAR_HEADERS
+
+    def refill(self) -> None:
+        """Said after each member and each piece of one: tarfile follows a chain of headers however long it is, and
+        keeps what each of them says."""
+        self._left = MAX_TAR_HEADERS
 
     def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= MAX_TAR_READ:
+        if not 0 <= size <= self._left:
             raise tarfile.ReadError("a header is too large")
+        self._left -= size
         self._check(self._gzip.tell() + size)
         return self._gzip.read(size)
 
@@ -190,10 +201,15 @@ class _Unzipped(io.RawIOBase):
 
 def _tar_entries(file: BinaryIO, limits: Limits) -> Iterator[Entry]:
     # Each member has at most a few kilobytes of headers and padding beside its content.
-    unzipped = _Unzipped(file, limits.unpacked + limits.entries * 4096 + MAX_TAR_READ)
+    unzipped = _Unzipped(file, limits.unpacked + limits.entries * 4096 + MAX_TAR_HEADERS)
     with tarfile.open(fileobj=unzipped, mode="r:") as archive:
         while (member := archive.next()) is not None:
-            yield Entry(member.name or ".", _tar_kind(member), member.size, partial(_tar_read, archive, member))
+            yield Entry(
+                member.name or ".", _tar_kind(member), member.size, partial(_tar_read, archive, unzipped, member)
+            )
+            # It keeps every member, with all that its headers said.
+            archive.members.clear()  # type: ignore[attr-defined]  # its documented attribute
+            unzipped.refill()
 
 
 def _tar_kind(member: tarfile.TarInfo) -> str:
@@ -202,9 +218,12 @@ def _tar_kind(member: tarfile.TarInfo) -> str:
     return "file" if member.isreg() and not member.issparse() else "a link or a device"
 
 
-def _tar_read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+def _tar_read(archive: tarfile.TarFile, unzipped: _Unzipped, member: tarfile.TarInfo) -> bytes:
     content = archive.extractfile(member)
-    pieces = iter(lambda: content.read(64 * 1024), b"") if content else ()
+    pieces = []
+    while content and (piece := content.read(PIECE)):
+        pieces.append(piece)
+        unzipped.refill()
     return b"".join(pieces)
 
 

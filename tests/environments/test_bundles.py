@@ -3,6 +3,8 @@
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from environments import bundles
@@ -141,6 +143,113 @@ def test_aliases_that_blow_up_are_refused():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     assert "by aliases" in refused(tree(data__bomb="\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nlu: " + "[" * 200_000 + "]" * 200_000,
+        "nlu: " + "{a: " * 20_000 + "}" * 20_000,
+        "".join(f"{' ' * depth}a:\n" for depth in range(2000)),
+        "- " * 50_000 + "a",
+        "a0: &a0 {"
+        + ", ".join(f"k{n}: 1" for n in range(10))
+        + "}\n"
+        # Merges write out what they name before anybody can count it.
+        + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 10)),
+        "a: &a {<<: *a}",
+        "nlu: [&a {b: &b [*a, *b]}]",
+    ],
+    ids=[
+        "deep lists",
+        "deep mappings",
+        "deep blocks",
+        "deep dashes",
+        "merges that blow up",
+        "a merge of itself",
+        "rings",
+    ],
+)
+def test_what_no_machine_could_hold_is_refused(text):
+    assert "data/bomb.yml is too large, too deep or repeats itself" in refused(tree(data__bomb=text))
+
+
+def test_a_file_of_too_many_values_is_refused_while_it_is_read(monkeypatch):
+    monkeypatch.setattr(bundles, "MAX_NODES", 1000)
+    assert "data/many.yml is too large" in refused(tree(data__many="nlu:\n" + "- a\n" * 1001))
+    assert project(tree(data__many="nlu:\n" + "- a\n" * 900))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'nlu: !!bool "x"',
+        'nlu: !!int "x"',
+        "nlu: !!float x",
+        "nlu: !!timestamp x",
+        "nlu: 2001-99-99",
+        "nlu: !!omap [a, b]",
+        "nlu: !!pairs {a: b}",
+        "nlu: !!set [a]",
+        "nlu: !!map x",
+        "nlu: !!seq x",
+        "nlu: !!str [a]",
+        "nlu: !!null [a]",
+        "? [{a: b}]\n: c",
+        "? {a: b}\n: c",
+        "? !!set {a}\n: c",
+        "<<: x",
+        "<<: [1]",
+        "nlu: [*nobody]",
+        "nlu: " + "9" * 5000,
+        "%YAML 9.9\n---\nnlu: []",
+        "nlu: [\x01]",
+        "nlu: \ud800",
+        "nlu:\n\t- a",
+        'nlu: "a',
+        "nlu: 'a",
+        "a: b: c",
+        "{",
+        "]",
+        "&",
+        "*",
+        "@",
+        "`",
+        "%",
+        "|x",
+        ">9999999999",
+    ],
+)
+def test_odd_yaml_is_refused_by_the_name_of_its_file(text):
+    content = text.encode("utf-8", "surrogatepass")
+    assert refused(tree(data__odd=content)).startswith("data/odd.yml")
+
+
+@pytest.mark.parametrize(
+    "importers", ["5", "x", "{a: b}", "[[a]]", "[{name: [a]}]", "[null, a]", "[RasaFileImporter, a]"]
+)
+def test_odd_importers_are_refused(importers):
+    assert "importers and imports cannot be used" in refused(tree(config=f"{CONFIG}importers: {importers}"))
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = [*bundles.DOMAIN_KEYS, *bundles.TRAINING_KEYS, "importers", "imports", "pipeline", "language", ""]
+
+
+@given(st.sampled_from(["config", "domain", "data__nlu", "data__more"]), st.dictionaries(st.sampled_from(KEYS), values))
+def test_odd_values_anywhere_are_refused_or_trained_from(path, odd):
+    text = io.StringIO()
+    YAML(typ="safe", pure=True).dump(odd, text)
+    try:
+        read = project(tree(**{path: text.getvalue().encode("utf-8", "surrogatepass")}))
+        assert read.counts
+        read.document()
+    except BundleInvalid:
+        pass
 
 
 def test_a_config_by_itself_is_held_to_the_same():

@@ -5,9 +5,12 @@ import io
 import os
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from environments.errors import BundleInvalid
 from environments.packing import Limits, pack, unpack
@@ -133,6 +136,85 @@ def test_a_forged_tar_header_does_not_fill_the_memory():
     bomb = gzip.compress(header.tobuf() + b"\0" * header.size)
     with pytest.raises(BundleInvalid, match="header is too large"):
         unpacked(bomb)
+
+
+def pax(records: bytes) -> bytes:
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = tarfile.XHDTYPE, len(records)
+    return header.tobuf() + records + bytes(-len(records) % 512)
+
+
+def test_a_chain_of_tar_headers_does_not_fill_the_memory():
+    chain = b"".join(pax(b"60014 k%05d=%s\n" % (number, b"v" * 60_000)) for number in range(300))
+    with pytest.raises(BundleInvalid, match=r"header is too large|recursion"):
+        unpacked(gzip.compress(chain, 1), Limits())
+
+
+def test_what_the_headers_of_many_members_say_is_not_kept():
+    comment = pax(b"60014 k00000=%s\n" % (b"v" * 60_000))
+    members = b"".join(comment + tarfile.TarInfo(f"{number}.txt").tobuf() for number in range(1000))
+    bomb = gzip.compress(members + bytes(1024), 1)
+    tracemalloc.start()
+    assert len(unpacked(bomb, Limits())) == 1000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 * 1024**2
+
+
+@pytest.mark.parametrize("version", [b"0.1", b"1.0"])
+def test_sparse_files_whose_map_has_no_end_are_refused(version):
+    major, minor = version.split(b".")
+    records = b"22 GNU.sparse.major=%s\n22 GNU.sparse.minor=%s\n" % (major, minor)
+    member = tarfile.TarInfo("a.yml")
+    member.size = 50 * 1024**2
+    content = b"9999999\n" + b"1\n" * 5_000_000
+    with pytest.raises(BundleInvalid):
+        unpacked(gzip.compress(pax(records) + member.tobuf() + content, 1), Limits())
+
+
+def test_a_zip_that_is_all_directory_is_refused_before_its_members_are_made():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(60):
+            archive.writestr(f"{number}", b"")
+    with pytest.raises(BundleInvalid, match="more than 50 members"):
+        unpacked(packed.getvalue())
+    # The end tells of fewer than there are.
+    few = bytearray(packed.getvalue())
+    struct.pack_into("<HH", few, few.index(b"PK\x05\x06") + 8, 1, 1)
+    with pytest.raises(BundleInvalid, match="more than 50 members"):
+        unpacked(bytes(few))
+
+
+def test_cut_off_anywhere_it_is_refused(packed):
+    whole = packed({"config.yml": "a: 1"})
+    for end in range(0, len(whole) - 1):
+        try:
+            files = unpacked(whole[:end])
+        except BundleInvalid:
+            continue
+        assert files == {"config.yml": b"a: 1"}
+
+
+@given(st.data())
+def test_whatever_is_forged_it_is_refused_or_has_safe_paths(data):
+    whole = bytearray(data.draw(st.sampled_from([zipped(), tarred()])))
+    place = data.draw(st.integers(0, len(whole) - 1))
+    more = data.draw(st.binary(min_size=1, max_size=8))
+    whole[place : place + len(more)] = more
+    try:
+        files = unpacked(bytes(whole))
+    except BundleInvalid:
+        return
+    assert not [path for path in files if path.startswith("/") or ".." in path.split("/")]
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_in_a_tar(kind):
+    member = tarfile.TarInfo("data.yml")
+    member.type, member.linkname = kind, "/etc/passwd"
+    with pytest.raises(BundleInvalid, match="is a link or a device"):
+        unpacked(gzip.compress(member.tobuf() + bytes(1024)))
 
 
 def test_packing_a_folder_is_deterministic_and_leaves_junk_out(tmp_path):
