@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.http.request import validate_host
 
-DATABASES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
+DATABASES = ("django.db.backends.sqlite3", "controlplane.postgresql")
 BROKERS = ("filesystem", "redis", "rediss", "amqp", "amqps")
 COUNTS = (
     "WEB_PROCESSES",

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from controlplane.celery import app
+from environments.serving.outages import read_patience
 
 logger = logging.getLogger(__name__)
 
@@ -19,13 +21,17 @@ BROKER_TIMEOUT = 2.0
 
 
 def check_database() -> None:
-    with connection.cursor() as cursor:
+    with read_patience(), connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 
 def check_broker() -> None:
     with app.connection_for_write(connect_timeout=BROKER_TIMEOUT) as broker:
         broker.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT)
+
+
+def check_cache() -> None:
+    cache.set("readyz", "x", timeout=1)
 
 
 def check_storage() -> None:
@@ -36,11 +42,13 @@ def check_storage() -> None:
         os.fsync(file.fileno())
 
 
-# Work that nobody carries waits in its rows, so a broker that is away keeps no request from being answered: an
-# instance that gets no requests for it would no longer answer the polls of Rasa servers either.
+# Work that nobody carries waits in its rows, and the ledger goes on in the database, so a broker or cache that is away
+# keeps no request from being answered: an instance that gets no requests for it would no longer answer the polls of
+# Rasa servers either.
 PARTS: dict[str, tuple[Callable[[], None], bool]] = {
     "database": (check_database, True),
     "broker": (check_broker, False),
+    "cache": (check_cache, False),
     "storage": (check_storage, True),
 }
 

@@ -132,6 +132,11 @@ TEMPLATES = [
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{CONTROLPLANE_HOME / 'db.sqlite3'}")}
 # Opening a connection costs more than a poll. A file does not go away, so its connection needs no check.
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    DATABASES["default"]["ENGINE"] = "controlplane.postgresql"
+    # Seconds; DATABASE_URL may say otherwise. A peer that is gone without a word is noticed within a minute.
+    PATIENCE = {"connect_timeout": 3, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+    DATABASES["default"]["OPTIONS"] = PATIENCE | DATABASES["default"].get("OPTIONS", {})
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
     DATABASES["default"]["OPTIONS"] = {
@@ -141,7 +146,15 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://controlplane")}
+PROCESS_MEMORY = "locmemcache://controlplane"
+CACHES = {
+    "default": {name.upper(): value for name, value in env.cache_url("CACHE_URL", default=PROCESS_MEMORY).items()}
+}
+if CACHES["default"]["BACKEND"].endswith("RedisCache"):
+    # Seconds; CACHE_URL may say otherwise. Polls do without a cache that takes longer.
+    CACHES["default"]["OPTIONS"] = {"socket_timeout": 1, "socket_connect_timeout": 1} | CACHES["default"].get(
+        "OPTIONS", {}
+    )
 
 AUTH_USER_MODEL = "accounts.User"
 ANONYMOUS_USER_NAME = None

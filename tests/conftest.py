@@ -18,6 +18,7 @@ from accounts.models import Project, User
 from controlplane import celery_app
 from environments.models import Bundle, Environment, TrainedModel
 from environments.receiving import receive_bundle, receive_model
+from environments.serving import outages
 from tests import live, services
 from tests.archives import rasa_archive
 from tests.factories import EnvironmentFactory, ProjectFactory, TrainedModelFactory, UserFactory
@@ -68,6 +69,13 @@ def empty_cache():
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_away():
+    """An outage in one test is over in the next."""
+    for part in (outages.reading, outages.writing, outages.cache):
+        part.reset()
 
 
 @pytest.fixture(autouse=True)

@@ -13,13 +13,16 @@ from environments.serving.ledger import Entry
 
 # `Listening.until` older than this: no web process hears polls now.
 LISTENS_WITHIN = timedelta(seconds=15)
+# It is noted every second. Older than this: what was heard since is not written yet.
+NOTED_WITHIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
 class Evidence:
     """`listening_since`: polls are heard without a gap since then; None if nobody listens now. `names` maps hashes
     that replicas have to models' names, `promoted` are those of them ever promoted here. `checked_model` is the model
-    of this environment's history that the server named in its last answer to `/status`."""
+    of this environment's history that the server named in its last answer to `/status`. `heard_until` is until when
+    all heartbeats are known, None: until now."""
 
     environment: Environment
     now: datetime
@@ -31,6 +34,11 @@ class Evidence:
     promoted: frozenset[str]
     check: ServerCheck | None
     checked_model: TrainedModel | None
+    heard_until: datetime | None = None
+
+    def silence(self, entry: Entry) -> float:
+        """Seconds without a poll, of the time in which one would be known."""
+        return (self.heard_until or self.now).timestamp() - (entry.record.last_poll or entry.first_seen)
 
 
 def _owner_id(environment: Environment) -> int:
@@ -105,6 +113,7 @@ def gather(environments: Iterable[Environment], now: datetime) -> list[Evidence]
                 promoted=frozenset(promoted.get(owner, ())),
                 check=check,
                 checked_model=by_id.get((owner, check.model_id)) if check and check.model_id else None,
+                heard_until=listening.until if listening and now - listening.until > NOTED_WITHIN else None,
             )
         )
     return evidence

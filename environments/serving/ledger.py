@@ -22,11 +22,14 @@ from redis import RedisError
 
 from environments.decisions import Record
 from environments.models import Environment, Promotion, Proof, Replica, ServerCheck, TrainedModel
+from environments.serving import outages
 
 logger = logging.getLogger(__name__)
 
 KEPT = timedelta(days=1)
+# A replica is held for so long at the most, and another poll of it waits for so long: who held it may have been killed.
 HOLD_SECONDS = 10
+HOLD_PATIENCE = 2
 # How many proven models of an environment are tried at the most where a server would stay empty.
 CANDIDATES = 20
 FORGOTTEN_AFTER = timedelta(hours=1)
@@ -77,12 +80,14 @@ def hold(environment_id: int, name: str) -> Iterator[None]:
 
 
 def _hold_shared(key: str, holder: str) -> bool:
-    deadline = time.monotonic() + HOLD_SECONDS
+    deadline = time.monotonic() + HOLD_PATIENCE
     try:
-        while not cache.add(key, holder, timeout=HOLD_SECONDS):
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.005)
+        with outages.cache.asked():
+            while not cache.add(key, holder, timeout=HOLD_SECONDS):
+                if time.monotonic() > deadline:
+                    cache.set(key, holder, timeout=HOLD_SECONDS)
+                    break
+                time.sleep(0.005)
     except CACHE_ERRORS:
         return False
     return True
@@ -98,10 +103,13 @@ def _let_go(key: str, holder: str) -> None:
 
 
 def _cached(keys: Iterable[str]) -> dict[str, Entry]:
+    """What the cache has of `keys`: nothing while it is away, and that is until it can be written again."""
+    if outages.cache.away:
+        return {}
     try:
         found: dict[str, Entry] = cache.get_many(list(keys))
-    except CACHE_ERRORS:
-        logger.warning("The cache cannot be reached; the ledger is read from the database.")
+    except CACHE_ERRORS as error:
+        outages.cache.failed(error)
         return {}
     return found
 
@@ -120,11 +128,14 @@ def _from_row(row: Replica) -> Entry:
 def find(environment_id: int, name: str) -> Entry | None:
     """The entry of a replica; None for one that was never heard."""
     key = _key(environment_id, name)
-    entry = _cached([key]).get(key)
-    if entry is not None:
-        return entry
-    row = Replica.objects.filter(environment_id=environment_id, name=name).first()
-    return _from_row(row) if row else None
+    cached = _cached([key]).get(key)
+    if cached is not None and (cached.record.last_poll or 0) > outages.cache.failed_at:
+        return cached
+    with outages.reading.asked():
+        row = Replica.objects.filter(environment_id=environment_id, name=name).first()
+    if row is None:
+        return cached
+    return _newer(_from_row(row), cached) if cached else _from_row(row)
 
 
 def entries(environments: Iterable[Environment]) -> list[Entry]:
@@ -142,31 +153,34 @@ def _newer(row: Entry, cached: Entry) -> Entry:
 
 def save(entry: Entry, *, notable: bool) -> Entry:
     """Keep the entry. What is notable is written to the database at once; if that is away, with the next batch.
+    What cannot be cached is written at once as well.
 
     It is cached before it is written, so that `flush`, which reads the cache once it has locked the rows, never puts
     older heartbeats over news.
     """
-    if notable or entry.pk is None or entry.record.proof_due:
-        _remember(entry, unwritten=True)
-        try:
-            entry = _write(entry)
-        except DATABASE_ERRORS:
-            logger.warning("The database cannot be written; news of %s waits.", entry.name)
-            return entry
-        _remember(entry, unwritten=False)
+    cached = _remember(entry, unwritten=True)
+    if cached and not (notable or entry.pk is None or entry.record.proof_due):
         return entry
-    _remember(entry, unwritten=True)
+    try:
+        with outages.writing.asked():
+            entry = _write(entry)
+    except DATABASE_ERRORS:
+        return entry
+    _remember(entry, unwritten=False)
     return entry
 
 
-def _remember(entry: Entry, *, unwritten: bool) -> None:
+def _remember(entry: Entry, *, unwritten: bool) -> bool:
+    """Put the entry into the cache; whether it is there now."""
     key = _key(entry.environment_id, entry.name)
     with _unwritten_lock:
         (_unwritten.add if unwritten else _unwritten.discard)(key)
     try:
-        cache.set(key, entry, KEPT.total_seconds())
+        with outages.cache.asked():
+            cache.set(key, entry, KEPT.total_seconds())
     except CACHE_ERRORS:
-        logger.warning("The cache cannot be reached; a heartbeat of %s is lost.", entry.name)
+        return False
+    return True
 
 
 @transaction.atomic
@@ -186,10 +200,14 @@ def _write(entry: Entry) -> Entry:
     return replace(entry, pk=row.pk)
 
 
+def _polled_at(entry: Entry) -> datetime:
+    return at(entry.record.last_poll or entry.first_seen)
+
+
 def _fields(entry: Entry) -> dict[str, Any]:
     return {
         "address": entry.address,
-        "last_poll_at": at(entry.record.last_poll or entry.first_seen),
+        "last_poll_at": _polled_at(entry),
         "record": entry.record.as_json(),
         "forgotten_at": None,
     }
@@ -227,7 +245,10 @@ def proven_models(environment: Environment) -> list[TrainedModel]:
 
 
 def flush() -> int:
-    """Write the heartbeats since the last call, in one batch; how many. Failing, they wait for the next call."""
+    """Write the heartbeats since the last call, in one batch; how many. Failing, they wait for the next call, and
+    while the cache is away they wait in it."""
+    if outages.cache.away:
+        return 0
     with _unwritten_lock:
         keys = list(_unwritten)
         _unwritten.clear()
@@ -236,9 +257,12 @@ def flush() -> int:
         for entry in news:
             with hold(entry.environment_id, entry.name):
                 save(find(entry.environment_id, entry.name) or entry, notable=True)
-    except (*DATABASE_ERRORS, *CACHE_ERRORS):
+    except (*DATABASE_ERRORS, *CACHE_ERRORS) as error:
         with _unwritten_lock:
             _unwritten.update(keys)
+        if isinstance(error, CACHE_ERRORS):
+            outages.cache.failed(error)
+            return 0
         raise
     return found
 
@@ -248,13 +272,15 @@ def _write_heartbeats(keys: list[str]) -> tuple[int, list[Entry]]:
     """How many were found, and those among them that are more than heartbeats and not written yet."""
     pks = [entry.pk for entry in cache.get_many(keys).values() if entry.pk is not None]
     # Whoever has news to write waits from here on; what they cached before is read below.
-    list(Replica.objects.select_for_update().filter(pk__in=pks).order_by("pk").values_list("pk"))
+    locked = Replica.objects.select_for_update().filter(pk__in=pks).order_by("pk")
+    written = dict(locked.values_list("pk", "last_poll_at"))
     found: list[Entry] = list(cache.get_many(keys).values())
     news = [entry for entry in found if entry.pk is None or entry.record.proof_due]
     rows = [
         Replica(pk=entry.pk, environment_id=entry.environment_id, **_fields(entry))
         for entry in found
-        if entry.pk in pks and not entry.record.proof_due
+        # What could not be cached was written at once, and may be newer.
+        if entry.pk in written and not entry.record.proof_due and _polled_at(entry) >= written[entry.pk]
     ]
     Replica.objects.bulk_update(rows, ["address", "last_poll_at", "record", "forgotten_at"], batch_size=200)
     return len(found), news

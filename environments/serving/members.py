@@ -63,8 +63,7 @@ def _member(entry: Entry, evidence: Evidence) -> ReplicaReport:
 def _state(entry: Entry, evidence: Evidence, interval: float) -> ReplicaState:
     """The first that holds, in the order of `ReplicaState`."""
     record, target = entry.record, evidence.target
-    silence = evidence.now.timestamp() - (record.last_poll or entry.first_seen)
-    if silence > decisions.SILENT_AFTER * interval:
+    if evidence.silence(entry) > decisions.SILENT_AFTER * interval:
         return ReplicaState.SILENT
     current = target is not None and record.target == target.hash
     if current and record.stuck_since is not None:

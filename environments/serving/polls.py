@@ -16,7 +16,7 @@ from accounts.problems import NotFound, Problem, Unauthorized
 from environments import errors, names
 from environments.decisions import Answer, Decision, Record, Situation, decide, hear
 from environments.models import Environment, TrainedModel
-from environments.serving import ledger, lookup, service_tokens, settling
+from environments.serving import ledger, lookup, outages, service_tokens, settling
 from environments.serving.ledger import Entry
 
 logger = logging.getLogger(__name__)
@@ -29,10 +29,12 @@ Served = TypeVar("Served")
 
 @dataclass(frozen=True)
 class Pull:
-    """What a service token opens. `environment` is None for a tag that no environment pulls: not recorded."""
+    """What a service token opens. `environment` is None for a tag that no environment pulls: not recorded. `current`
+    is False for the last known answer of this process, given while the database is away."""
 
     environment: Environment | None
     model: TrainedModel | None
+    current: bool = True
 
 
 # The last answer to the same question, for as long as the database is away.
@@ -44,19 +46,23 @@ def find_pull(*, token: str, project: str, tag: str, environment: str) -> Pull:
     has just loaded the new one. While the database is away the last known answer is given."""
     question = (token, project, tag, environment)
     try:
-        pull = _find_pull(token, project, names.canonical_tag(tag), environment)
+        with outages.reading.asked():
+            pull = _find_pull(token, project, names.canonical_tag(tag), environment)
     except ledger.DATABASE_ERRORS as error:
-        logger.warning("The database cannot be read; %s gets the last known answer.", tag)
         if question not in _last_known:
-            detail = "The database cannot be reached; a Rasa server keeps what it has loaded."
-            raise errors.DatabaseAway(detail, headers={"Retry-After": "5"}) from error
-        return _last_known[question]
+            raise _database_away() from error
+        return replace(_last_known[question], current=False)
     except Problem:
         _last_known.pop(question, None)
         raise
     if pull.model is not None or question in _last_known:
         _last_known[question] = pull
     return pull
+
+
+def _database_away() -> errors.DatabaseAway:
+    detail = "The database cannot be reached; a Rasa server keeps what it has loaded."
+    return errors.DatabaseAway(detail, headers={"Retry-After": "5"})
 
 
 def _find_pull(token: str, project: str, tag: str, environment: str) -> Pull:
@@ -116,17 +122,24 @@ def take(
     address: str,
     etag: str,
     serve: Callable[[TrainedModel], Served],
+    current: bool = True,
 ) -> tuple[Decision, Served | None]:
     """Record one poll and answer it. `serve` makes the answer that carries an archive; where it raises
     `ArchiveDamaged` the next best is decided, and where it raises anything else the poll was heard and nothing was
-    downloaded."""
+    downloaded. With a `model` that is not `current`, a process that has one keeps it where the ledger knows of
+    another target: the tag may have moved since, as another web process saw."""
     with ledger.hold(environment.pk, name):
         entry = replace(_entry(environment, name, address), address=address)
         known = _is_known(environment, etag, entry.record, model)
+        outdated = not current and bool(entry.record.etag) and entry.record.target != (model.hash if model else None)
         try:
+            if outdated and known:
+                raise _database_away()
             decision, served = _decide(environment, model, entry.record, etag, known, serve)
         except Exception:
             situation = _situation(environment, model, set(), list)
+            if outdated:
+                situation = replace(situation, target=entry.record.target)
             now = timezone.now().timestamp()
             heard = hear(entry.record, etag=etag, known=known, situation=situation, now=now)
             ledger.save(replace(entry, record=heard), notable=heard.proved != entry.record.proved)
@@ -139,7 +152,8 @@ def take(
 
 def _settle(environment: Environment) -> None:
     try:
-        settling.settle(environment.pk, timezone.now())
+        with outages.writing.asked():
+            settling.settle(environment.pk, timezone.now())
     except ledger.DATABASE_ERRORS:
         logger.warning("The database cannot be reached; the promotion to %s is settled later.", environment.name)
 
@@ -160,7 +174,8 @@ def _is_known(environment: Environment, etag: str, record: Record, model: Traine
     if not HASH.fullmatch(etag):
         return False
     try:
-        return TrainedModel.objects.filter(project_id=environment.project_id, hash=etag).exists()
+        with outages.reading.asked():
+            return TrainedModel.objects.filter(project_id=environment.project_id, hash=etag).exists()
     except ledger.DATABASE_ERRORS:
         return True  # It looks like one of ours; taken for one, the server keeps what it has.
 
@@ -207,6 +222,7 @@ def _situation(
 
 def _proven(environment: Environment) -> list[TrainedModel]:
     try:
-        return ledger.proven_models(environment)
+        with outages.reading.asked():
+            return ledger.proven_models(environment)
     except ledger.DATABASE_ERRORS:
         return []

@@ -1,7 +1,11 @@
 """docs/configuration.md and the code agree: variables, checks, keys of environments.yml."""
 
 import ast
+import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -58,6 +62,24 @@ def test_a_variable_of_the_wrong_type_is_named_without_its_value(monkeypatch):
     with pytest.raises(ImproperlyConfigured, match="MAX_CHATS") as refused:
         Variables().int("MAX_CHATS", default=1)
     assert "s3cret" not in str(refused.value)
+
+
+def test_urls_of_services_may_carry_options_and_the_others_have_their_defaults(tmp_path):
+    variables = {
+        "CONTROLPLANE_HOME": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "controlplane.settings",
+        "DATABASE_URL": "postgres://u:p@db:5432/name?connect_timeout=7&sslmode=require",
+        "CACHE_URL": "redis://cache:6379/3?key_prefix=team-a&socket_timeout=4",
+    }
+    told = "import json; from django.conf import settings; print(json.dumps([settings.DATABASES, settings.CACHES]))"
+    done = subprocess.run(
+        [sys.executable, "-c", told], env=os.environ | variables, cwd=BASE_DIR, capture_output=True, check=True
+    )
+    databases, caches = json.loads(done.stdout)
+    options = databases["default"]["OPTIONS"]
+    assert (options["connect_timeout"], options["sslmode"], options["keepalives_idle"]) == (7, "require", 30)
+    assert caches["default"]["KEY_PREFIX"] == "team-a"
+    assert caches["default"]["OPTIONS"] == {"socket_timeout": 4, "socket_connect_timeout": 1}
 
 
 def ids():

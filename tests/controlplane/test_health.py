@@ -6,6 +6,8 @@ from django.db import connection
 from controlplane.celery import app
 from tests import services
 
+NOBODY = "redis://127.0.0.1:1/0"
+
 
 @pytest.fixture
 def broker_address():
@@ -28,7 +30,7 @@ def test_alive_needs_neither_database_nor_credentials(client):
 def test_ready_tells_the_state_of_each_part(client, db):
     response = client.get("/readyz")
     assert response.status_code == 200
-    assert response.json() == {"status": "ready", "database": "ok", "broker": "ok", "storage": "ok"}
+    assert response.json() == {"status": "ready", "database": "ok", "broker": "ok", "cache": "ok", "storage": "ok"}
 
 
 def test_without_a_writable_home_it_is_not_ready(client, db, settings, tmp_path):
@@ -63,6 +65,13 @@ def test_without_a_database_it_is_not_ready(client, db):
         response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["database"] == "unavailable"
+
+
+def test_without_a_cache_requests_are_still_answered_and_it_is_told(client, db, settings):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": NOBODY}}
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json()["cache"] == "unavailable"
 
 
 def refuse(execute, sql, params, many, context):

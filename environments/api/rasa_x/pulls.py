@@ -92,6 +92,7 @@ def pull(request: HttpRequest, token: str, project: str, tag: str) -> HttpRespon
         address=address,
         etag=etag,
         serve=lambda model: archive_response(request, model),
+        current=found.current,
     )
     return served if served is not None else _without_archive(decision, tag, found.model)
 

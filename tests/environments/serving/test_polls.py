@@ -5,13 +5,14 @@ from datetime import timedelta
 import pytest
 from django.core.cache import cache
 from django.db import OperationalError, connection
+from redis import ResponseError
 
 from accounts.problems import Busy, Unauthorized
 from environments import errors
 from environments.actions import promotions
 from environments.decisions import TRIES, Answer
 from environments.models import Proof, Replica
-from environments.serving import ledger, polls, replicas, service_tokens
+from environments.serving import ledger, outages, polls, replicas, service_tokens
 from environments.serving.reports import report
 
 FRESH = "1" * 32
@@ -21,7 +22,13 @@ def poll(environment, etag, *, name="rasa-1", serve=lambda model: model.name):
     token = service_tokens.service_token(environment)
     pull = polls.find_pull(token=token, project="default", tag=environment.tag_name, environment="")
     decision, served = polls.take(
-        environment=pull.environment, model=pull.model, name=name, address="10.0.0.7", etag=etag, serve=serve
+        environment=pull.environment,
+        model=pull.model,
+        name=name,
+        address="10.0.0.7",
+        etag=etag,
+        serve=serve,
+        current=pull.current,
     )
     return served or decision.answer
 
@@ -306,3 +313,80 @@ def test_a_row_with_news_that_could_not_be_cached_counts(served, otter):
     poll(served, FRESH)
     cache.set(ledger._key(served.pk, "rasa-1"), cached)
     assert not report(served).members[0].proved
+
+
+class Broken:
+    """A cache server that is out of memory, or a replica of one: it can be read, not written."""
+
+    def __init__(self, monkeypatch):
+        self.monkeypatch = monkeypatch
+        monkeypatch.setattr(outages, "PAUSE", 0.0)
+
+    def __enter__(self):
+        def refuse(*args, **kwargs):
+            raise ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
+
+        for name in ("set", "add"):
+            self.monkeypatch.setattr(cache, name, refuse, raising=False)
+
+    def __exit__(self, *exception):
+        for name in ("set", "add"):
+            self.monkeypatch.delattr(cache, name)
+
+
+def test_with_a_cache_that_takes_nothing_the_ledger_goes_on_in_the_database(served, otter, monkeypatch):
+    poll(served, FRESH)
+    with Broken(monkeypatch):
+        for _ in range(TRIES - 1):
+            assert poll(served, FRESH) == "brisk-otter"
+        assert poll(served, FRESH) == Answer.NOT_MODIFIED
+        assert report(served).members[0].state == "stuck"
+    assert poll(served, FRESH) == Answer.NOT_MODIFIED
+
+
+def test_a_heartbeat_that_cannot_be_cached_is_written_at_once(served, otter, monkeypatch):
+    poll(served, FRESH)
+    poll(served, otter.hash)
+    before = Replica.objects.get().last_poll_at
+    with Broken(monkeypatch):
+        poll(served, otter.hash)
+        assert Replica.objects.get().last_poll_at > before
+        assert ledger.flush() == 0
+
+
+def test_what_the_cache_kept_over_its_outage_is_not_put_over_news(served, otter, monkeypatch):
+    poll(served, otter.hash)
+    poll(served, otter.hash)
+    with Broken(monkeypatch):
+        poll(served, "2" * 32)
+        outages.cache.reset()
+        ledger.flush()
+    assert Replica.objects.get().record["proved"] is None
+
+
+@pytest.fixture
+def moved_elsewhere(served, otter, heron, by_ana, monkeypatch):
+    """Another web process saw the tag move to heron; this one knows otter alone."""
+    monkeypatch.setattr(outages, "PAUSE", 0.0)
+    poll(served, otter.hash)
+    token = service_tokens.service_token(served)
+    known = polls.find_pull(token=token, project="default", tag="production", environment="")
+    promotions.promote(environment=served, model=heron, by=by_ana)
+    poll(served, heron.hash)
+    polls._last_known[token, "default", "production", ""] = known
+
+
+@pytest.mark.usefixtures("moved_elsewhere")
+def test_an_answer_older_than_the_ledger_takes_no_server_back(served, heron):
+    with connection.execute_wrapper(away):
+        for _ in range(2):
+            with pytest.raises(errors.DatabaseAway):
+                poll(served, heron.hash)
+    assert poll(served, heron.hash) == Answer.NOT_MODIFIED
+    assert report(served).members[0].proved
+
+
+@pytest.mark.usefixtures("moved_elsewhere")
+def test_an_answer_older_than_the_ledger_is_better_than_an_empty_server(served):
+    with connection.execute_wrapper(away):
+        assert poll(served, FRESH) == "brisk-otter"

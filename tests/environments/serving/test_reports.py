@@ -117,6 +117,12 @@ def test_a_replica_with_a_model_that_was_never_promoted_here_is_foreign(served, 
     assert "calm-heron, which was never promoted here" in found.reasons[0]
 
 
+def test_silence_while_heartbeats_could_not_be_written_means_nothing(served, otter):
+    replica(served, model=otter, proved=True, ago=12.0)
+    Listening.objects.update(until=NOW - timedelta(seconds=10))
+    assert report(served, NOW).members[0].state == "serving"
+
+
 def test_silent_after_three_intervals(served, otter):
     replica(served, model=otter, proved=True, ago=31)
     answers(served, otter.model_id)
