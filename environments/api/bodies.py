@@ -1,4 +1,4 @@
-"""Bodies of native routes: read as they were sent, refused when they hold members that mean nothing."""
+"""Bodies of requests: read as they were sent, refused when they hold members that mean nothing."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -6,8 +6,40 @@ from typing import Any, TypeVar
 from rest_framework import serializers
 from rest_framework.request import Request
 
+# A serializer by itself would take 0 for false, true for 1.0 and 5 for "5", which the document does not promise.
+TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], tuple[type, ...], str], ...] = (
+    (serializers.BooleanField, (bool,), "Not a boolean."),
+    (serializers.CharField, (str,), "Not a string."),
+    (serializers.IntegerField, (int,), "Not a whole number."),
+)
 
-class Body(serializers.Serializer[Any]):
+
+def mistyped(field: serializers.Field[Any, Any, Any, Any], value: Any) -> str | None:
+    """What is wrong with the JSON type of a member, or of an item of it."""
+    if value is None:
+        return None
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        return next((told for item in value if (told := mistyped(field.child, item))), None)
+    for kind, types, told in TYPES:
+        if isinstance(field, kind):
+            return None if type(value) in types else told
+    return None
+
+
+class Typed(serializers.Serializer[Any]):
+    """An object whose members are of the JSON types that the document names."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        members = data.items() if isinstance(data, Mapping) else ()
+        told = {name: mistyped(self.fields[name], value) for name, value in members if name in self.fields}
+        errors = {name: [sentence] for name, sentence in told.items() if sentence}
+        if errors:
+            raise serializers.ValidationError(errors)
+        value: dict[str, Any] = super().to_internal_value(data)
+        return value
+
+
+class Body(Typed):
     """A request body. Members it does not know are refused: a misspelt `dry_run` must not change production."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:

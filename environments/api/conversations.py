@@ -15,6 +15,7 @@ from accounts.models import Project, project
 from accounts.problems import BadRequest, Busy
 from environments import permissions
 from environments.api import limits
+from environments.api.bodies import Typed
 from environments.api.schema import PROJECT, rasa_refusals
 from environments.api.scope import find_environment, find_project
 from environments.api.views import NativeView
@@ -26,7 +27,7 @@ from environments.names import PRODUCTION
 ENVIRONMENT = OpenApiParameter("environment", description="whose bot answers; `production` where it is not named")
 
 
-class MessageBody(serializers.Serializer[Any]):
+class MessageBody(Typed):
     """Other members are passed over: old clients send some."""
 
     message = serializers.CharField(trim_whitespace=False)
@@ -114,7 +115,7 @@ class Messages(ConversationView):
         request=MessageBody,
         responses={
             200: OpenApiResponse(AnswerSerializer(many=True), description="X-Model names the model that answered"),
-            **rasa_refusals(400, 403, 415, 503),
+            **rasa_refusals(403, 415),
         },
     )
     def post(self, request: Request, **kwargs: str) -> Response:
@@ -128,9 +129,7 @@ class Messages(ConversationView):
 
 
 class Tracker(ConversationView):
-    @extend_schema(
-        parameters=[ENVIRONMENT, PROJECT], responses={200: OpenApiTypes.OBJECT, **rasa_refusals(400, 403, 503)}
-    )
+    @extend_schema(parameters=[ENVIRONMENT, PROJECT], responses={200: OpenApiTypes.OBJECT, **rasa_refusals(403)})
     def get(self, request: Request, **kwargs: str) -> Response:
         """The conversation's tracker as the Rasa server gives it."""
         permissions.check_can_read_conversations(self.actor, self.project)

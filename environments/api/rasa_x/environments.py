@@ -13,12 +13,13 @@ from accounts.problems import BadRequest, InvalidFields
 from environments import permissions
 from environments.actions import environments
 from environments.actions.environments import Listed
+from environments.api.bodies import Typed
 from environments.api.schema import rasa_refusals
 from environments.api.views import RasaXView
 from environments.models import Environment
 
 
-class ListedSerializer(serializers.Serializer[Any]):
+class ListedSerializer(Typed):
     """`token` is that of the Rasa server: null leaves the stored one, and null is what is answered."""
 
     name = serializers.CharField(trim_whitespace=False)
@@ -66,7 +67,7 @@ class EnvironmentList(RasaXView):
     @extend_schema(
         parameters=[OpenApiParameter("prune", OpenApiTypes.BOOL, description="retire those that are not in the list")],
         request=ListedSerializer(many=True),
-        responses={201: ListedSerializer(many=True), **rasa_refusals(400, 403, 409, 415)},
+        responses={201: ListedSerializer(many=True), **rasa_refusals(403, 409, 415)},
     )
     def put(self, request: Request) -> Response:
         """Create and update environments. Those that environments.yml declares are left alone."""

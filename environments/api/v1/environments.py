@@ -42,6 +42,8 @@ class PullIntervalField(serializers.FloatField):
     def to_internal_value(self, data: Any) -> Any:
         if data == LEARNED:
             return data
+        if type(data) not in (int, float):
+            raise serializers.ValidationError(f"Give a number of seconds, null or {LEARNED}.")
         seconds = super().to_internal_value(data)
         if not 0 < seconds <= spec.MAX_PULL_INTERVAL:
             raise serializers.ValidationError(f"Give seconds, more than 0 and up to {spec.MAX_PULL_INTERVAL:.0f}.")
@@ -148,13 +150,13 @@ def serialise(found: list[Environment]) -> list[Any]:
 
 
 class Environments(NativeView):
-    @extend_schema(parameters=PAGE, responses={200: paged(EnvironmentSerializer), **refusals(400, 403)})
+    @extend_schema(parameters=PAGE, responses={200: paged(EnvironmentSerializer), **refusals(403)})
     def get(self, request: Request) -> Response:
         """The environments of the project; `order` is their place in the order of promotion."""
         permissions.check_can_read_environments(self.actor, self.project)
         return Response(page(request, Environment.objects.visible_to(self.actor, self.project), serialise))
 
-    @extend_schema(request=DefinitionBody, responses={201: EnvironmentSerializer, **refusals(400, 403, 409, 415)})
+    @extend_schema(request=DefinitionBody, responses={201: EnvironmentSerializer, **refusals(403, 409, 415)})
     def post(self, request: Request) -> Response:
         """Define an environment, or bring back a retired one of that name."""
         permissions.check_can_manage_environments(self.actor, self.project)
@@ -169,7 +171,7 @@ class OneEnvironment(NativeView):
         """One environment."""
         return Response(EnvironmentSerializer(reports.report(self.environment(name))).data)
 
-    @extend_schema(request=ChangeBody, responses={200: EnvironmentSerializer, **refusals(400, 403, 409, 415)})
+    @extend_schema(request=ChangeBody, responses={200: EnvironmentSerializer, **refusals(403, 409, 415)})
     def patch(self, request: Request, name: str) -> Response:
         """Change one that environments.yml does not declare."""
         environment = self.environment(name)
