@@ -1,6 +1,7 @@
 """How the OpenAPI document speaks of what all routes share: ids, credentials, the project, lists, waits, refusals."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -44,20 +45,29 @@ class RasaErrorSerializer(serializers.Serializer[Any]):
     code = serializers.IntegerField()
 
 
+# What any route may answer: a query that cannot be read, and a database or a kind of long request that is away or full.
+ANYBODY = (400, 503)
+SIGNED_IN = (401, 404)
+
+
+def _refused(statuses: Iterable[int], media_type: str, body: type[serializers.Serializer[Any]]) -> dict[Any, Any]:
+    told = OpenApiResponse(body, description="Refused, with the reason")
+    return {(status, media_type): told for status in sorted({*ANYBODY, *statuses})}
+
+
 def refusals(*statuses: int) -> dict[Any, Any]:
-    """Responses of a native route: 401 and 404 are always among them."""
-    return {
-        (status, "application/problem+json"): OpenApiResponse(ProblemSerializer, description="Refused, with the reason")
-        for status in sorted({401, 404, *statuses})
-    }
+    """Responses of a native route besides those that every route has."""
+    return _refused({*SIGNED_IN, *statuses}, "application/problem+json", ProblemSerializer)
 
 
 def rasa_refusals(*statuses: int) -> dict[Any, Any]:
-    """Responses of a Rasa X route."""
-    return {
-        (status, "application/json"): OpenApiResponse(RasaErrorSerializer, description="Refused, with the reason")
-        for status in sorted({401, 404, *statuses})
-    }
+    """Responses of a Rasa X route besides those that every route has."""
+    return _refused({*SIGNED_IN, *statuses}, "application/json", RasaErrorSerializer)
+
+
+def rasa_refusals_to_anybody() -> dict[Any, Any]:
+    """Responses of a Rasa X route that needs no credentials."""
+    return _refused((), "application/json", RasaErrorSerializer)
 
 
 def paged(item: type[serializers.Serializer[Any]]) -> Any:

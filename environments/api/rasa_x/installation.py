@@ -14,7 +14,7 @@ from accounts.models import project
 from accounts.problems import Unauthorized
 from environments import RASA_X_VERSION, permissions
 from environments.api.rasa_x.pulls import service_token_of
-from environments.api.schema import rasa_refusals
+from environments.api.schema import rasa_refusals, rasa_refusals_to_anybody
 from environments.api.views import RasaXView
 from environments.models import Environment, ServerCheck
 from environments.names import PRODUCTION, WORKER
@@ -93,7 +93,7 @@ class OpenView(RasaXView):
 
 
 class HealthView(OpenView):
-    @extend_schema(auth=[], responses=HealthSerializer)
+    @extend_schema(auth=[], responses={200: HealthSerializer, **rasa_refusals_to_anybody()})
     def get(self, request: Request) -> Response:
         """How production's and the worker's Rasa server answered the last cross-check."""
         checks = _checks()
@@ -105,7 +105,7 @@ class HealthView(OpenView):
 
 
 class VersionView(OpenView):
-    @extend_schema(auth=[], responses=VERSION)
+    @extend_schema(auth=[], responses={200: VERSION, **rasa_refusals_to_anybody()})
     def get(self, request: Request) -> Response:
         """The versions of the Rasa servers, and of Rasa X whose routes these are; keys to verify users' JWTs with."""
         checks = _checks()

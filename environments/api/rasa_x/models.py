@@ -71,7 +71,7 @@ ARCHIVE: dict[Any, Any] = {
     (200, "application/gzip"): OpenApiResponse(OpenApiTypes.BINARY, description="The archive"),
     (206, "application/gzip"): OpenApiResponse(OpenApiTypes.BINARY, description="The range that was asked for"),
     304: OpenApiResponse(description="The client has it"),
-    **rasa_refusals(403, 416, 503),
+    **rasa_refusals(403, 416),
 }
 
 
@@ -80,7 +80,7 @@ class ModelsView(RasaXView):
 
     @extend_schema(
         parameters=[LIMIT, OFFSET, TAG, TOTAL],
-        responses={200: ItemSerializer(many=True), **rasa_refusals(400, 403)},
+        responses={200: ItemSerializer(many=True), **rasa_refusals(403)},
     )
     def get(self, request: Request, **kwargs: str) -> Response:
         """The models of the project, newest first."""
@@ -100,7 +100,7 @@ class ModelsView(RasaXView):
         responses={
             200: OpenApiResponse(ItemSerializer, description="Stored before, by this name and with these bytes"),
             201: ItemSerializer,
-            **rasa_refusals(400, 403, 409, 411, 413, 422, 503, 507),
+            **rasa_refusals(403, 409, 411, 413, 422, 507),
         },
     )
     def post(self, request: Request, **kwargs: str) -> Response:

@@ -33,7 +33,7 @@ RESPONSES: dict[Any, Any] = {
     (200, "application/gzip"): OpenApiResponse(OpenApiTypes.BINARY, description="The archive, with its ETag"),
     (206, "application/gzip"): OpenApiResponse(OpenApiTypes.BINARY, description="A range of it"),
     304: OpenApiResponse(description="Nothing new"),
-    **rasa_refusals(403, 416, 503),
+    **rasa_refusals(403, 416),
 }
 
 

@@ -13,7 +13,7 @@ from environments.api.views import RasaXView
 class ModelTagView(RasaXView):
     @extend_schema(
         request=None,
-        responses={204: OpenApiResponse(description="The model has the tag"), **rasa_refusals(400, 403, 409)},
+        responses={204: OpenApiResponse(description="The model has the tag"), **rasa_refusals(403, 409)},
     )
     def put(self, request: Request, model: str, tag: str, **kwargs: str) -> Response:
         """Give the tag to the model; whatever model had it loses it. `active` is another name of `production`."""
@@ -22,7 +22,7 @@ class ModelTagView(RasaXView):
         return Response(status=204)
 
     @extend_schema(
-        responses={204: OpenApiResponse(description="The model no longer has the tag"), **rasa_refusals(400, 403, 409)}
+        responses={204: OpenApiResponse(description="The model no longer has the tag"), **rasa_refusals(403, 409)}
     )
     def delete(self, request: Request, model: str, tag: str, **kwargs: str) -> Response:
         """Take the tag from the model; an environment is left without one."""

@@ -41,7 +41,7 @@ MULTIPART = {
 class TrainingView(RasaXView):
     @extend_schema(
         request={"application/json": TrainingBody, "multipart/form-data": MULTIPART},
-        responses={201: JobSerializer, **rasa_refusals(400, 403, 409, 411, 413, 415, 422, 507)},
+        responses={201: JobSerializer, **rasa_refusals(403, 409, 411, 413, 415, 422, 507)},
     )
     def post(self, request: Request, **kwargs: str) -> Response:
         """Train the newest bundle on the training environment, or the one in the body. No body is needed."""

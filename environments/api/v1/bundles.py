@@ -55,7 +55,7 @@ UPLOAD = inline_serializer(
 
 
 class Bundles(NativeView):
-    @extend_schema(parameters=PAGE, responses={200: paged(BundleSerializer), **refusals(400, 403)})
+    @extend_schema(parameters=PAGE, responses={200: paged(BundleSerializer), **refusals(403)})
     def get(self, request: Request) -> Response:
         """The bundles of the project, newest first."""
         permissions.check_can_read_training(self.actor, self.project)
@@ -70,7 +70,7 @@ class Bundles(NativeView):
         responses={
             200: BundleSerializer,
             201: BundleSerializer,
-            **refusals(400, 403, 411, 413, 422, 503, 507),
+            **refusals(403, 411, 413, 422, 507),
         },
     )
     def post(self, request: Request) -> Response:

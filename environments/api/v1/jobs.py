@@ -57,7 +57,7 @@ class Jobs(NativeView):
             OpenApiParameter("status", enum=[status.value for status in JobStatus]),
             OpenApiParameter("kind", enum=[kind.value for kind in JobKind]),
         ],
-        responses={200: paged(JobSerializer), **refusals(400, 403)},
+        responses={200: paged(JobSerializer), **refusals(403)},
     )
     def get(self, request: Request) -> Response:
         """The jobs of the project, newest first."""
@@ -71,7 +71,7 @@ class Jobs(NativeView):
                 rows = rows.filter(**{field: value})
         return Response(page(request, rows, lambda found: [JobSerializer(row).data for row in found]))
 
-    @extend_schema(request=JobBody, responses={201: JobSerializer, **refusals(400, 403, 409, 415, 422)})
+    @extend_schema(request=JobBody, responses={201: JobSerializer, **refusals(403, 409, 415, 422)})
     def post(self, request: Request) -> Response:
         """Train a model on the training environment's Rasa server.
 
@@ -88,7 +88,7 @@ class Jobs(NativeView):
 
 
 class OneJob(NativeView):
-    @extend_schema(parameters=[WAIT], responses={200: JobSerializer, **refusals(400, 403)})
+    @extend_schema(parameters=[WAIT], responses={200: JobSerializer, **refusals(403)})
     def get(self, request: Request, job: str) -> Response:
         """One job; with `wait` the answer is held until it has ended, or the time is over."""
         found = find_job(self.actor, self.project, job)

@@ -101,7 +101,7 @@ class Models(NativeView):
             OpenApiParameter("q", description="part of the name, of the beginning of the hash or of the model id"),
             OpenApiParameter("environment", description="the model that this environment is to serve"),
         ],
-        responses={200: paged(ModelSerializer), **refusals(400, 403)},
+        responses={200: paged(ModelSerializer), **refusals(403)},
     )
     def get(self, request: Request) -> Response:
         """The models of the project, registered last first."""
@@ -145,7 +145,7 @@ class Metadata(NativeView):
 class Diff(NativeView):
     @extend_schema(
         parameters=[OpenApiParameter("against", required=True, description="the name of the model to compare with")],
-        responses={200: DiffSerializer, **refusals(400, 403)},
+        responses={200: DiffSerializer, **refusals(403)},
     )
     def get(self, request: Request, name: str) -> Response:
         """What this model (`b`) changes against another one (`a`)."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -68,6 +68,11 @@ class DryRunSerializer(serializers.Serializer[Any]):
     diff = DiffSerializer()
 
 
+THERE_OR_FORESEEN = PolymorphicProxySerializer(
+    "PromotionOrDryRun", [PromotionSerializer, DryRunSerializer], resource_type_field_name=None
+)
+
+
 class RollbackBody(Body):
     """`to`: the promotion whose model is wanted again; without it, the model before the present one."""
 
@@ -99,7 +104,7 @@ def outcome_response(outcome: promotions.Outcome) -> Response:
 
 
 class EnvironmentPromotions(NativeView):
-    @extend_schema(parameters=PAGE, responses={200: paged(PromotionSerializer), **refusals(400)})
+    @extend_schema(parameters=PAGE, responses={200: paged(PromotionSerializer), **refusals()})
     def get(self, request: Request, name: str) -> Response:
         """The environment's history, newest first."""
         environment = find_environment_or_retired(self.actor, self.project, name)
@@ -108,7 +113,7 @@ class EnvironmentPromotions(NativeView):
 
     @extend_schema(
         request=PromotionBody,
-        responses={200: DryRunSerializer, 201: PromotionSerializer, **refusals(400, 403, 409, 415, 503)},
+        responses={200: THERE_OR_FORESEEN, 201: PromotionSerializer, **refusals(403, 409, 415)},
     )
     def post(self, request: Request, name: str) -> Response:
         """Promote a model to the environment, or with `dry_run` tell what that would do.
@@ -144,7 +149,7 @@ def dry_run_document(
 class Rollback(NativeView):
     @extend_schema(
         request=RollbackBody,
-        responses={200: PromotionSerializer, 201: PromotionSerializer, **refusals(400, 403, 409, 415, 503)},
+        responses={200: PromotionSerializer, 201: PromotionSerializer, **refusals(403, 409, 415)},
     )
     def post(self, request: Request, name: str) -> Response:
         """Bring back the model before the present one, or that of the promotion `to`."""
@@ -156,7 +161,7 @@ class Rollback(NativeView):
 
 
 class OnePromotion(NativeView):
-    @extend_schema(parameters=[WAIT], responses={200: PromotionSerializer, **refusals(400)})
+    @extend_schema(parameters=[WAIT], responses={200: PromotionSerializer, **refusals()})
     def get(self, request: Request, promotion: str) -> Response:
         """One promotion; with `wait` the answer is held until it is no longer rolling out, or the time is over."""
         found = find_promotion(self.actor, self.project, promotion)
@@ -164,7 +169,7 @@ class OnePromotion(NativeView):
         waits.hold(request, finished=lambda: not rolling_out.exists())
         return Response(shown(found))
 
-    @extend_schema(request=ReasonBody, responses={200: PromotionSerializer, **refusals(400, 403, 415)})
+    @extend_schema(request=ReasonBody, responses={200: PromotionSerializer, **refusals(403, 415)})
     def patch(self, request: Request, promotion: str) -> Response:
         """Say afterwards why; only by who promoted."""
         found = find_promotion(self.actor, self.project, promotion)
@@ -186,7 +191,7 @@ def _time(text: str) -> datetime:
 class At(NativeView):
     @extend_schema(
         parameters=[OpenApiParameter("time", OpenApiTypes.DATETIME, required=True, description="RFC 3339")],
-        responses={200: AtSerializer, **refusals(400)},
+        responses={200: AtSerializer, **refusals()},
     )
     def get(self, request: Request, name: str) -> Response:
         """What the environment was to serve at a time."""

@@ -50,13 +50,13 @@ class TokenBody(Body):
 
 
 class Tokens(NativeView):
-    @extend_schema(parameters=PAGE, responses={200: paged(TokenSerializer), **refusals(400)})
+    @extend_schema(parameters=PAGE, responses={200: paged(TokenSerializer), **refusals()})
     def get(self, request: Request) -> Response:
         """Your own tokens that are not revoked."""
         rows = ApiToken.objects.filter(user=self.actor.user, revoked_at=None)
         return Response(page(request, rows, lambda found: [TokenSerializer(row).data for row in found]))
 
-    @extend_schema(request=TokenBody, responses={201: NewTokenSerializer, **refusals(400, 403, 415)})
+    @extend_schema(request=TokenBody, responses={201: NewTokenSerializer, **refusals(403, 415)})
     def post(self, request: Request) -> Response:
         """A new token of your own. With `grants` it may do only these, each of which you must hold."""
         permissions.check_can_write_tokens(self.actor, self.project)
