@@ -19,6 +19,12 @@ SHORTEST_INTERVAL = 2.0
 RASA_INTERVAL = 100.0
 # Silent after this many intervals without a poll.
 SILENT_AFTER = 3
+# Seconds that a process which was given an archive may need to show it: it answers and asks nothing while it loads
+# (rasa-facts: 16-30 s for a 25 MB model on two cores; there are larger ones).
+LOADING_GRACE = 120.0
+# Seconds after which several workers that poll more rarely than they did have a longer interval, and none of them is
+# merely busy loading.
+LONGER_FOR_GOOD = 300.0
 # A replica that restarts for ever sends a new uuid each time; older ones are not counted any more.
 REMEMBERED_TRIES = 64
 
@@ -36,8 +42,11 @@ class Record:
 
     `etag` is the last one sent, `model` the model it names (None: unknown to us); `etag_since` and `etag_polls` tell
     since when and how often every poll named that, counted anew when an archive is given, and `agreed` whether all
-    workers did. `proved` is the model the whole replica has proved. `tries` counts downloads: ETag sent → model given
-    → how often; cleared when the tag moves. `fallback` was given in place of `target`.
+    workers did. `proved` is the model the whole replica has proved. `target` is the tag's model and `promotion` the
+    number of the promotion that put it there. `tries` counts downloads: ETag sent → model given → how often, and
+    `broken` those that broke off, which are not counted there; both begin anew when the tag moves. `fallback` was
+    given in place of `target`. `shortest` is the shortest interval learned, in seconds, and `longer_since` since when
+    polls come more rarely.
     """
 
     etag: str = ""
@@ -48,19 +57,28 @@ class Record:
     proved: str | None = None
     proved_at: float | None = None
     target: str | None = None
+    promotion: int | None = None
     tries: dict[str, dict[str, int]] = field(default_factory=dict)
+    broken: int = 0
     stuck_since: float | None = None
     loading_since: float | None = None
     fallback: str | None = None
     fallback_why: Fallback | None = None
     downloads: int = 0
     polls: tuple[float, ...] = ()
+    shortest: float | None = None
+    longer_since: float | None = None
     # A proof that is not in the database yet.
     proof_due: bool = False
 
     @property
     def last_poll(self) -> float | None:
         return self.polls[-1] if self.polls else None
+
+    @property
+    def loads(self) -> bool:
+        """Whether the last poll was answered with an archive: whoever got it is busy."""
+        return bool(self.polls) and self.etag_polls == 0
 
     def learned_interval(self, workers: int) -> float | None:
         """Seconds between two polls of one process, as seen; None until each of `workers` can have polled twice."""
@@ -84,9 +102,10 @@ class Record:
 class Situation:
     """What a decision depends on besides the record.
 
-    `target` is the tag's model (None: no model), `loadable` whether its archive can be served. `interval` is the
-    declared one in seconds, None where it is learned. `proven` gives the models proved in this environment whose
-    archives can be served, newest first; it is asked only where a server would stay empty.
+    `target` is the tag's model (None: no model), put there by the promotion with the number `promotion`; `loadable`
+    tells whether its archive can be served. `interval` is the declared one in seconds, None where it is learned.
+    `proven` gives the models proved in this environment whose archives can be served, newest first; it is asked only
+    where a server would stay empty.
     """
 
     target: str | None
@@ -94,6 +113,7 @@ class Situation:
     workers: int
     interval: float | None
     proven: Callable[[], Sequence[str]]
+    promotion: int | None = None
 
 
 class Answer(StrEnum):
@@ -116,19 +136,36 @@ class Decision:
 def decide(record: Record, *, etag: str, known: bool, situation: Situation, now: float) -> Decision:
     """What the poll with the entity tag `etag` gets. `known`: the ETag names a model of ours, deleted ones too."""
     heard = hear(record, etag=etag, known=known, situation=situation, now=now)
-    moved = heard.target != record.target
+    moved = (heard.target, heard.promotion) != (record.target, record.promotion)
     return _answer(heard, known, situation, now, notable=moved or (heard.proof_due and not record.proof_due))
 
 
 def hear(record: Record, *, etag: str, known: bool, situation: Situation, now: float) -> Record:
     """The record with what the poll says, whatever its answer will be."""
     heard = _heard(record, etag, known, situation, now)
-    return heard if heard.target == situation.target else forget_tries(replace(heard, target=situation.target))
+    if (heard.target, heard.promotion) == (situation.target, situation.promotion):
+        return heard
+    moved = replace(forget_tries(heard), target=situation.target, promotion=situation.promotion)
+    # What it has had all along it proves anew, under the promotion that brings it back.
+    return replace(moved, proof_due=True, proved_at=now) if moved.proved and moved.proved == moved.target else moved
 
 
 def forget_tries(record: Record) -> Record:
     """The record as if nothing had been tried yet: the tag moved, or somebody said retry."""
-    return replace(record, tries={}, stuck_since=None, loading_since=None, fallback=None, fallback_why=None)
+    return replace(record, tries={}, broken=0, stuck_since=None, loading_since=None, fallback=None, fallback_why=None)
+
+
+def broke_off(record: Record, *, etag: str, model: str) -> Record:
+    """The record when the transfer of `model` to who sent `etag` broke off: that says nothing of the model."""
+    given = dict(record.tries.get(etag, {}))
+    if not given.get(model):
+        return record  # The tag moved meanwhile.
+    given[model] -= 1
+    again = replace(record, tries=record.tries | {etag: given}, broken=record.broken + 1)
+    if record.stuck_since is None or model != record.target:
+        return again
+    # Where another process is stuck all the same, its next poll says so.
+    return replace(again, stuck_since=None, fallback=None, fallback_why=None)
 
 
 def _heard(record: Record, etag: str, known: bool, situation: Situation, now: float) -> Record:
@@ -146,10 +183,25 @@ def _heard(record: Record, etag: str, known: bool, situation: Situation, now: fl
         proof_due=record.proof_due and same,
         polls=(*record.polls, now)[-(4 * situation.workers + 1) :],
     )
+    heard = _with_interval(heard, situation.workers, now)
     heard = replace(heard, agreed=(same and heard.agreed) or _agree(heard, situation, now))
     if known and heard.proved != etag and heard.agreed:
         return replace(heard, proved=etag, proved_at=now, proof_due=True)
     return heard
+
+
+def _with_interval(record: Record, workers: int, now: float) -> Record:
+    """The record with the interval of several workers: one that is missing for a while, as while it loads, makes it
+    look longer than it is."""
+    if workers == 1 or len(record.polls) <= 4 * workers:
+        return record
+    learned = record.learned_interval(workers)
+    if learned is None or record.shortest is None or learned < 1.1 * record.shortest:
+        return replace(record, shortest=min(filter(None, (learned, record.shortest)), default=None), longer_since=None)
+    since = now if record.longer_since is None else record.longer_since
+    if now - since > LONGER_FOR_GOOD:
+        return replace(record, shortest=learned, longer_since=None)
+    return replace(record, longer_since=since)
 
 
 def _agree(record: Record, situation: Situation, now: float) -> bool:
@@ -161,9 +213,7 @@ def _agree(record: Record, situation: Situation, now: float) -> bool:
     workers = situation.workers
     if workers == 1:
         return True
-    # With few polls to learn from, a worker that is missing from the start would only make the interval seem longer.
-    learned = record.learned_interval(workers) if len(record.polls) > 4 * workers else None
-    interval = situation.interval or learned
+    interval = situation.interval or record.shortest
     if interval is None or now - record.etag_since < interval:
         return False
     recent = [poll for poll in record.polls[-record.etag_polls :] if now - poll < interval * (1 - 1 / (2 * workers))]

@@ -29,6 +29,11 @@ from controlplane import broker
 from controlplane.celery import app
 broker.declare_queues(app)
 """
+SERVICE_TOKEN = """
+from environments.models import Environment
+from environments.serving.service_tokens import service_token
+print(service_token(Environment.objects.get(name="{environment}")), end="")
+"""
 
 
 def free_port() -> int:
@@ -132,7 +137,8 @@ class ControlPlane:
         self.declaration.write_text(environments)
         self.running: dict[str, Process] = {}
         self.manage("prepare")
-        self.manage("shell", "-v", "0", "-c", DECLARE_QUEUES)
+        if set(parts) - set(self.ports):
+            self.run(DECLARE_QUEUES)
         for part in parts:
             self.start(part)
         self.token = self.manage("create_token", "admin", "--name", "tests").strip()
@@ -184,6 +190,10 @@ class ControlPlane:
     def run(self, code: str) -> str:
         """What Python code prints that runs inside the installation."""
         return self.manage("shell", "-v", "0", "-c", code)
+
+    def service_token(self, environment: str) -> str:
+        """The token that Rasa servers of the environment send."""
+        return self.run(SERVICE_TOKEN.format(environment=environment))
 
     def declare(self, environments: str) -> None:
         """Change environments.yml and apply it."""

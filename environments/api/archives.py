@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Callable
 from typing import BinaryIO, Final
 
 from django.db import DatabaseError
@@ -24,8 +25,16 @@ _ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"|([^\s,"]+)')
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 
 
-def archive_response(request: HttpRequest | Request, model: TrainedModel) -> HttpResponseBase:
+def nothing() -> None:
+    """Nobody asks what became of the transfer."""
+
+
+def archive_response(
+    request: HttpRequest | Request, model: TrainedModel, *, broke_off: Callable[[], None] = nothing
+) -> HttpResponseBase:
     """The archive of `model` for GET, its headers for HEAD, 304 to who has it already.
+
+    `broke_off` is called where the client went away before the end.
 
     Never with a Content-Encoding: Rasa would fail to load it. Raises ArchiveDamaged, RangeNotSatisfiable and, with all
     download slots taken, Busy.
@@ -47,10 +56,10 @@ def archive_response(request: HttpRequest | Request, model: TrainedModel) -> Htt
         return HttpResponse(headers=headers)
     wanted = _range(request, model)
     if wanted is None:
-        return StreamingHttpResponse(_download(model, range(model.size)), headers=headers)
+        return StreamingHttpResponse(_download(model, range(model.size), broke_off), headers=headers)
     headers["Content-Length"] = str(len(wanted))
     headers["Content-Range"] = f"bytes {wanted[0]}-{wanted[-1]}/{model.size}"
-    return StreamingHttpResponse(_download(model, wanted), status=206, headers=headers)
+    return StreamingHttpResponse(_download(model, wanted, broke_off), status=206, headers=headers)
 
 
 def has_already(if_none_match: str, model: TrainedModel) -> bool:
@@ -82,9 +91,10 @@ def _range(request: HttpRequest | Request, model: TrainedModel) -> range | None:
 class _Download:
     """Bytes of an open archive. Closing it gives the slot back, once; the server does so when the client goes away."""
 
-    def __init__(self, file: BinaryIO, left: int) -> None:
+    def __init__(self, file: BinaryIO, size: int, broke_off: Callable[[], None]) -> None:
         self._file: BinaryIO | None = file
-        self._left = left
+        self._size = self._left = size
+        self._broke_off = broke_off
 
     def __iter__(self) -> "_Download":
         return self
@@ -97,15 +107,21 @@ class _Download:
         return data
 
     def close(self) -> None:
+        if self._give_back() and 0 < self._left < self._size:
+            self._broke_off()
+
+    def _give_back(self) -> bool:
         file, self._file = self._file, None
         if file:
             DOWNLOADS.release()
             file.close()
+        return file is not None
 
-    __del__ = close
+    # May run at any moment in any thread, so it asks for no lock that somebody may hold for long.
+    __del__ = _give_back
 
 
-def _download(model: TrainedModel, wanted: range) -> _Download:
+def _download(model: TrainedModel, wanted: range, broke_off: Callable[[], None]) -> _Download:
     if not DOWNLOADS.try_acquire():
         raise Busy("Too many downloads at a time. Try again in a few seconds.")
     try:
@@ -114,7 +130,7 @@ def _download(model: TrainedModel, wanted: range) -> _Download:
     except BaseException:
         DOWNLOADS.release()
         raise
-    return _Download(file, len(wanted))
+    return _Download(file, len(wanted), broke_off)
 
 
 def _open(model: TrainedModel) -> BinaryIO:

@@ -37,8 +37,10 @@ class Evidence:
     heard_until: datetime | None = None
 
     def silence(self, entry: Entry) -> float:
-        """Seconds without a poll, of the time in which one would be known."""
-        return (self.heard_until or self.now).timestamp() - (entry.record.last_poll or entry.first_seen)
+        """Seconds without a poll, of the time in which one would be heard and known."""
+        until = self.heard_until or self.now
+        heard = ledger.at(entry.record.last_poll or entry.first_seen)
+        return (until - max(heard, self.listening_since or until)).total_seconds()
 
 
 def _owner_id(environment: Environment) -> int:

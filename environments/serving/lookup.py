@@ -9,7 +9,7 @@ from typing import Any
 from django.db import router
 
 from accounts.models import Project
-from environments.models import Environment, Tag, TrainedModel
+from environments.models import Environment, Promotion, Tag, TrainedModel
 
 # What a poll needs of an environment; everything else is loaded when it is asked for.
 FIELDS = (
@@ -26,7 +26,10 @@ MODEL_FIELDS = ("id", "project_id", "name", "hash", "size")
 
 SELECT = """
     SELECT {fields}, project.name AS project_name, COALESCE(owner.name, environment.name) AS pulled_tag, {model_fields},
-        model.damaged_at IS NULL AS model_is_whole
+        model.damaged_at IS NULL AS model_is_whole, (
+            SELECT MAX(promotion.id) FROM {promotions} promotion
+            WHERE promotion.environment_id = COALESCE(environment.follows_id, environment.id)
+        ) AS promotion_id
     FROM {environments} environment
     JOIN {projects} project ON project.id = environment.project_id
     LEFT JOIN {environments} owner ON owner.id = environment.follows_id
@@ -41,6 +44,7 @@ SELECT = """
     projects=Project._meta.db_table,
     tags=Tag._meta.db_table,
     models=TrainedModel._meta.db_table,
+    promotions=Promotion._meta.db_table,
 )
 BY_KEY = f"{SELECT} environment.id = %s"
 BY_NAME = f"{SELECT} project.name = %s AND environment.name = %s"
@@ -48,12 +52,14 @@ BY_NAME = f"{SELECT} project.name = %s AND environment.name = %s"
 
 @dataclass(frozen=True)
 class Found:
-    """An active environment, the name of its project, the tag it pulls and the model that carries it."""
+    """An active environment, the name of its project, the tag it pulls, the model that carries it and the number of
+    the promotion that put it there."""
 
     environment: Environment
     project: str
     tag: str
     model: TrainedModel | None
+    promotion: int | None
 
 
 def by_key(pk: int) -> Found | None:
@@ -69,7 +75,7 @@ def _find(statement: str, *parameters: object) -> Found | None:
     if environment is None:
         return None
     columns = vars(environment)
-    return Found(environment, columns["project_name"], columns["pulled_tag"], _model(columns))
+    return Found(environment, columns["project_name"], columns["pulled_tag"], _model(columns), columns["promotion_id"])
 
 
 def _model(columns: dict[str, Any]) -> TrainedModel | None:

@@ -17,7 +17,7 @@ from environments.versions import is_older
 @dataclass(frozen=True)
 class ReplicaReport:
     """One replica. `model` is a model's name, `interval` in seconds, `proved` whether it has proved the environment's
-    model; `reason` says why it is not simply serving."""
+    model; `reason` says why it is not simply serving. `cut_off`: again and again it does not get the whole archive."""
 
     name: str
     address: str
@@ -30,6 +30,7 @@ class ReplicaReport:
     reason: str
     proved: bool
     proved_at: datetime | None
+    cut_off: bool = False
 
 
 def members_of(evidence: Evidence) -> list[ReplicaReport]:
@@ -45,6 +46,7 @@ def _member(entry: Entry, evidence: Evidence) -> ReplicaReport:
     target = evidence.target
     last_poll = ledger.at(record.last_poll) if record.last_poll else None
     state = _state(entry, evidence, interval or decisions.RASA_INTERVAL)
+    broken = record.broken if _is_current(entry, evidence) else 0
     return ReplicaReport(
         name=entry.name,
         address=entry.address,
@@ -57,15 +59,23 @@ def _member(entry: Entry, evidence: Evidence) -> ReplicaReport:
         reason=_reason(state, entry, evidence),
         proved=target is not None and record.proved == target.hash,
         proved_at=ledger.at(record.proved_at) if record.proved_at and record.proved else None,
+        cut_off=broken >= decisions.TRIES,
     )
+
+
+def _is_current(entry: Entry, evidence: Evidence) -> bool:
+    """Whether what the replica tried since its last poll's promotion is of the newest one."""
+    target, newest = evidence.target, evidence.promotion
+    same = entry.record.promotion == (newest.pk if newest else None)
+    return same and target is not None and entry.record.target == target.hash
 
 
 def _state(entry: Entry, evidence: Evidence, interval: float) -> ReplicaState:
     """The first that holds, in the order of `ReplicaState`."""
     record, target = entry.record, evidence.target
-    if evidence.silence(entry) > decisions.SILENT_AFTER * interval:
+    if evidence.silence(entry) > _patience(record, interval):
         return ReplicaState.SILENT
-    current = target is not None and record.target == target.hash
+    current = _is_current(entry, evidence)
     if current and record.stuck_since is not None:
         return ReplicaState.STUCK
     if record.model is not None and record.model not in evidence.promoted:
@@ -75,6 +85,12 @@ def _state(entry: Entry, evidence: Evidence, interval: float) -> ReplicaState:
     if current and unproved and given:
         return ReplicaState.LOADING
     return ReplicaState.EMPTY if record.model is None else ReplicaState.SERVING
+
+
+def _patience(record: decisions.Record, interval: float) -> float:
+    """Seconds after which silence says something."""
+    usual = decisions.SILENT_AFTER * interval
+    return max(usual, decisions.LOADING_GRACE) if record.loads else usual
 
 
 def _since(entry: Entry, state: ReplicaState) -> float:
@@ -107,9 +123,18 @@ def _reason(state: ReplicaState, entry: Entry, evidence: Evidence) -> str:
             return f"It has no model loaded, and {target.name} could not be given to it yet."
         case ReplicaState.EMPTY:
             return "It has no model loaded and the environment has none for it. Promote one."
-        case ReplicaState.LOADING:
-            return f"It was given {target.name} and has not shown yet that it serves it." if target else ""
+        case ReplicaState.LOADING if target is not None:
+            return _why_loading(entry, target)
     return ""
+
+
+def _why_loading(entry: Entry, target: TrainedModel) -> str:
+    if entry.record.broken < decisions.TRIES:
+        return f"It was given {target.name} and has not shown yet that it serves it."
+    return (
+        f"{entry.record.broken} transfers of {target.name} to it broke off before their end. Look at the network, and "
+        "at limits of time and size of proxies between it and the control plane."
+    )
 
 
 def _why_stuck(entry: Entry, target: TrainedModel, evidence: Evidence) -> str:

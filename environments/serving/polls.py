@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import Project
 from accounts.problems import NotFound, Problem, Unauthorized
 from environments import errors, names
-from environments.decisions import Answer, Decision, Record, Situation, decide, hear
+from environments.decisions import Answer, Decision, Record, Situation, broke_off, decide, hear
 from environments.models import Environment, TrainedModel
 from environments.serving import ledger, lookup, outages, service_tokens, settling
 from environments.serving.ledger import Entry
@@ -29,11 +29,13 @@ Served = TypeVar("Served")
 
 @dataclass(frozen=True)
 class Pull:
-    """What a service token opens. `environment` is None for a tag that no environment pulls: not recorded. `current`
-    is False for the last known answer of this process, given while the database is away."""
+    """What a service token opens. `environment` is None for a tag that no environment pulls: not recorded.
+    `promotion` is the number of the one that put the model there. `current` is False for the last known answer of
+    this process, given while the database is away."""
 
     environment: Environment | None
     model: TrainedModel | None
+    promotion: int | None = None
     current: bool = True
 
 
@@ -75,13 +77,13 @@ def _find_pull(token: str, project: str, tag: str, environment: str) -> Pull:
         raise errors.WrongServiceToken(
             f"This is the token of {own.environment.name} in {own.project}, which pulls the tag {own.tag}, not {tag}."
         )
-    return Pull(environment=own.environment, model=own.model)
+    return Pull(own.environment, own.model, own.promotion)
 
 
 def _installation_pull(project_name: str, tag: str, environment_name: str) -> Pull:
     found = lookup.by_name(project_name, environment_name or tag)
     if found is not None and found.tag == tag:
-        return Pull(environment=found.environment, model=found.model)
+        return Pull(found.environment, found.model, found.promotion)
     if environment_name:
         raise errors.WrongServiceToken(f"No environment {environment_name} pulls the tag {tag}.")
     project = Project.objects.filter(name=project_name).first()
@@ -117,29 +119,29 @@ def replica_name(sent: str | None, address: str) -> str:
 def take(
     *,
     environment: Environment,
-    model: TrainedModel | None,
+    pull: Pull,
     name: str,
     address: str,
     etag: str,
     serve: Callable[[TrainedModel], Served],
-    current: bool = True,
 ) -> tuple[Decision, Served | None]:
-    """Record one poll and answer it. `serve` makes the answer that carries an archive; where it raises
-    `ArchiveDamaged` the next best is decided, and where it raises anything else the poll was heard and nothing was
-    downloaded. With a `model` that is not `current`, a process that has one keeps it where the ledger knows of
-    another target: the tag may have moved since, as another web process saw."""
+    """Record one poll of the replica `name` of `environment` and answer it. `serve` makes the answer that carries an
+    archive; where it raises `ArchiveDamaged` the next best is decided, and where it raises anything else the poll was
+    heard and nothing was downloaded. With a `pull` that is not current, a process that has a model keeps it where the
+    ledger knows of a newer promotion, as another web process saw it."""
+    model = pull.model
     with ledger.hold(environment.pk, name):
         entry = replace(_entry(environment, name, address), address=address)
         known = _is_known(environment, etag, entry.record, model)
-        outdated = not current and bool(entry.record.etag) and entry.record.target != (model.hash if model else None)
+        outdated = not pull.current and (entry.record.promotion or 0) > (pull.promotion or 0)
         try:
             if outdated and known:
                 raise _database_away()
-            decision, served = _decide(environment, model, entry.record, etag, known, serve)
+            decision, served = _decide(environment, pull, entry.record, etag, known, serve)
         except Exception:
-            situation = _situation(environment, model, set(), list)
+            situation = _situation(environment, pull, set(), list)
             if outdated:
-                situation = replace(situation, target=entry.record.target)
+                situation = replace(situation, target=entry.record.target, promotion=entry.record.promotion)
             now = timezone.now().timestamp()
             heard = hear(entry.record, etag=etag, known=known, situation=situation, now=now)
             ledger.save(replace(entry, record=heard), notable=heard.proved != entry.record.proved)
@@ -148,6 +150,18 @@ def take(
     if decision.record.proof_due and not saved.record.proof_due and environment.follows_id is None:
         _settle(environment)
     return decision, served
+
+
+def transfer_broke_off(*, environment: Environment, name: str, etag: str, model: TrainedModel) -> None:
+    """The replica did not get the whole archive that its poll with `etag` was answered with."""
+    with ledger.hold(environment.pk, name):
+        try:
+            entry = ledger.find(environment.pk, name)
+        except ledger.DATABASE_ERRORS:
+            return
+        if entry is not None:
+            record = broke_off(entry.record, etag=etag, model=model.hash)
+            ledger.save(replace(entry, record=record), notable=record.stuck_since != entry.record.stuck_since)
 
 
 def _settle(environment: Environment) -> None:
@@ -182,13 +196,14 @@ def _is_known(environment: Environment, etag: str, record: Record, model: Traine
 
 def _decide(
     environment: Environment,
-    model: TrainedModel | None,
+    pull: Pull,
     record: Record,
     etag: str,
     known: bool,
     serve: Callable[[TrainedModel], Served],
 ) -> tuple[Decision, Served | None]:
     """Decide, and serve what was decided; an archive that turns out damaged is left out and decided again."""
+    model = pull.model
     damaged: set[str] = set()
     candidates: dict[str, TrainedModel] = {model.hash: model} if model else {}
 
@@ -198,7 +213,7 @@ def _decide(
         return list(found)
 
     while True:
-        situation = _situation(environment, model, damaged, proven)
+        situation = _situation(environment, pull, damaged, proven)
         decision = decide(record, etag=etag, known=known, situation=situation, now=timezone.now().timestamp())
         if decision.answer is not Answer.SERVE or decision.model is None:
             return decision, None
@@ -209,14 +224,16 @@ def _decide(
 
 
 def _situation(
-    environment: Environment, model: TrainedModel | None, damaged: set[str], proven: Callable[[], Sequence[str]]
+    environment: Environment, pull: Pull, damaged: set[str], proven: Callable[[], Sequence[str]]
 ) -> Situation:
+    model = pull.model
     return Situation(
         target=model.hash if model else None,
         loadable=model is not None and model.damaged_at is None and model.hash not in damaged,
         workers=environment.workers,
         interval=environment.pull_interval,
         proven=proven,
+        promotion=pull.promotion,
     )
 
 

@@ -128,7 +128,7 @@ def _all_proved(members: Sequence[ReplicaReport], expected: int) -> bool:
 def _sync(
     evidence: Evidence, members: Sequence[ReplicaReport], counts: Counts, interval: float, contradiction: str
 ) -> Sync:
-    if not _listened_for(evidence, interval):
+    if not _listened_for(evidence, members, interval):
         return Sync.UNKNOWN
     if evidence.target is None:
         return _sync_to_nothing(evidence, members)
@@ -137,10 +137,15 @@ def _sync(
     return Sync.ROLLING_OUT if _rolls_out(evidence, members, counts, interval) else Sync.OUT_OF_SYNC
 
 
-def _listened_for(evidence: Evidence, interval: float) -> bool:
-    """Whether polls were heard for a whole interval: before that silence and absence mean nothing."""
+def _listened_for(evidence: Evidence, members: Sequence[ReplicaReport], interval: float) -> bool:
+    """Whether polls were heard for a whole interval and from all who are known, or for so long that their silence
+    counts: before that silence and absence mean nothing."""
     since = evidence.listening_since
-    return since is not None and evidence.now - since >= timedelta(seconds=interval)
+    if since is None:
+        return False
+    listened = (evidence.now - since).total_seconds()
+    all_heard = all(member.last_poll_at is None or member.last_poll_at >= since for member in members)
+    return listened >= (interval if all_heard else decisions.SILENT_AFTER * interval)
 
 
 def _sync_to_nothing(evidence: Evidence, members: Sequence[ReplicaReport]) -> Sync:
@@ -196,7 +201,7 @@ def _health(
     evidence: Evidence, members: Sequence[ReplicaReport], counts: Counts, interval: float
 ) -> tuple[Health, list[str]]:
     check = evidence.check
-    if not _listened_for(evidence, interval):
+    if not _listened_for(evidence, members, interval):
         return Health.UNKNOWN, []
     answers = check is not None and check.reached_at is not None and check.failures < FAILURES_THAT_COUNT
     asked = check is not None and check.checked_at is not None
@@ -217,7 +222,7 @@ def _health(
 
 
 def _is_trouble(member: ReplicaReport) -> bool:
-    return member.state in (ReplicaState.STUCK, ReplicaState.SILENT, ReplicaState.FOREIGN)
+    return member.cut_off or member.state in (ReplicaState.STUCK, ReplicaState.SILENT, ReplicaState.FOREIGN)
 
 
 def _unreachable(evidence: Evidence) -> str:

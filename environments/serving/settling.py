@@ -6,7 +6,7 @@ from environments.actions import promotions
 from environments.models import Environment, Promotion
 from environments.serving import ledger
 from environments.serving.reports import EnvironmentReport, all_proved, reports
-from environments.states import PROMOTION_MOVES, PromotionStatus, ReplicaState
+from environments.states import PROMOTION_MOVES, PromotionStatus, ReplicaState, Sync
 
 OPEN = [status for status, moves in PROMOTION_MOVES.items() if moves]
 
@@ -40,6 +40,8 @@ def _settle(report: EnvironmentReport, now: datetime) -> None:
         promotions.settle(
             promotion=promotion, status=PromotionStatus.FAILED, at=now, error_code="stuck", error_detail=detail
         )
+    elif report.sync is Sync.UNKNOWN:
+        return  # Nobody listened: that no proof came says nothing.
     elif now - promotion.created_at > report.deadline:
         detail = "No proof came from all expected replicas in time; later proof still counts."
         promotions.settle(

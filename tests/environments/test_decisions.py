@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from environments.decisions import TRIES, Answer, Fallback, Record, Situation, decide, forget_tries
+from environments.decisions import (
+    LONGER_FOR_GOOD,
+    TRIES,
+    Answer,
+    Fallback,
+    Record,
+    Situation,
+    broke_off,
+    decide,
+    forget_tries,
+)
 
 OTTER, HERON, FOX = "a" * 64, "b" * 64, "c" * 64
 FRESH, RESTARTED = "1" * 32, "2" * 32
@@ -17,7 +27,7 @@ class Replica:
         self.record = Record()
         self.now = 1000.0
         self.proven = list(proven)
-        self.situation = Situation(target, loadable, workers, interval, lambda: self.proven)
+        self.situation = Situation(target, loadable, workers, interval, lambda: self.proven, promotion=1)
 
     def poll(self, etag, after=10.0):
         self.now += after
@@ -32,7 +42,7 @@ class Replica:
             assert answer is Answer.SERVE
 
     def promote(self, target):
-        self.situation = replace(self.situation, target=target)
+        self.situation = replace(self.situation, target=target, promotion=self.situation.promotion + 1)
 
 
 SERVES_OTTER = (Answer.SERVE, OTTER)
@@ -115,6 +125,52 @@ def test_a_tag_that_moves_ends_being_stuck():
     assert replica.record.stuck_since is None
 
 
+def test_a_model_that_is_promoted_again_is_tried_again_though_no_poll_saw_the_one_between():
+    replica = Replica(OTTER)
+    replica.fails_to_load(HERON)
+    replica.poll(HERON)
+    replica.promote(FOX)
+    replica.promote(OTTER)
+    assert replica.poll(HERON) == SERVES_OTTER
+
+
+def test_what_it_had_all_along_is_proved_anew_under_the_promotion_that_brings_it_back():
+    replica = Replica(OTTER)
+    replica.poll(OTTER)
+    replica.record = replace(replica.record, proof_due=False)
+    replica.promote(HERON)
+    replica.promote(OTTER)
+    assert replica.poll(OTTER) == NOT_MODIFIED
+    assert (replica.record.proof_due, replica.record.proved_at) == (True, replica.now)
+
+
+def test_a_transfer_that_broke_off_is_no_try():
+    replica = Replica(OTTER)
+    for number in range(3 * TRIES):
+        assert replica.poll(HERON) == SERVES_OTTER
+        replica.record = broke_off(replica.record, etag=HERON, model=OTTER)
+        assert replica.record.broken == number + 1
+    replica.fails_to_load(HERON)
+    assert replica.poll(HERON) == NOT_MODIFIED
+
+
+def test_a_transfer_found_broken_late_ends_being_stuck():
+    replica = Replica(OTTER, proven=[FOX])
+    replica.fails_to_load(FRESH)
+    assert replica.poll(FRESH) == (Answer.SERVE, FOX)
+    replica.record = broke_off(replica.record, etag=FRESH, model=OTTER)
+    assert replica.record.stuck_since is None
+    assert replica.poll(FOX) == SERVES_OTTER
+
+
+def test_a_transfer_that_broke_off_after_the_tag_moved_changes_nothing():
+    replica = Replica(OTTER)
+    replica.poll(HERON)
+    replica.promote(FOX)
+    replica.poll(HERON)
+    assert broke_off(replica.record, etag=HERON, model=OTTER) == replica.record
+
+
 def test_rolling_back_to_what_it_kept_needs_no_download():
     replica = Replica(OTTER)
     replica.fails_to_load(HERON)
@@ -158,6 +214,39 @@ def test_a_worker_that_does_not_poll_is_not_proved_by_one_that_does():
         replica.poll(OTTER)
     assert replica.record.proved is None
     replica.poll(OTTER, after=3)
+    assert replica.record.proved == OTTER
+
+
+def workers_poll(replica, phases, *, rounds, etag=OTTER):
+    """Each of the workers polls once in ten seconds, at its own moment of them."""
+    for _ in range(rounds):
+        before = 0.0
+        for phase in phases:
+            replica.poll(etag, after=phase - before)
+            before = phase
+        replica.now += 10 - before
+
+
+def test_a_worker_that_loads_for_long_does_not_make_a_learned_interval_longer():
+    replica = Replica(HERON, workers=4, interval=None)
+    workers_poll(replica, [0, 2.5, 5, 7.5], rounds=6, etag=HERON)
+    assert replica.record.proved == HERON
+    replica.promote(OTTER)
+    workers_poll(replica, [0, 2.5, 5, 7.5], rounds=1, etag=HERON)
+    workers_poll(replica, [0, 2.5, 5], rounds=20)
+    assert replica.record.proved is None
+    workers_poll(replica, [0, 2.5, 5, 7.5], rounds=2)
+    assert replica.record.proved == OTTER
+
+
+def test_workers_that_poll_more_rarely_for_good_have_a_longer_interval():
+    replica = Replica(OTTER, workers=2, interval=None)
+    workers_poll(replica, [0, 5], rounds=6)
+    replica.poll(FRESH)
+    replica.poll(RESTARTED)
+    for _ in range(int(LONGER_FOR_GOOD / 10) + 10):
+        replica.poll(OTTER, after=15)
+        replica.poll(OTTER, after=15)
     assert replica.record.proved == OTTER
 
 

@@ -50,11 +50,6 @@ environment = Environment.objects.get(name="followed")
 snippets = connect.snippets(environment, "{url}", show_token=False)
 print(snippets.endpoints, end="")
 """
-TOKEN = """
-from environments.models import Environment
-from environments.serving.service_tokens import service_token
-print(service_token(Environment.objects.get(name="followed")), end="")
-"""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +72,7 @@ def replicas(start_rasa, live_controlplane):
     """Two servers with the text that the Connect tab gives, which the environment's address cannot tell apart."""
     live_controlplane.declare(DECLARATION.format(url="http://127.0.0.1:9"))
     endpoints = live_controlplane.run(SNIPPET.format(url=live_controlplane.url))
-    token = live_controlplane.run(TOKEN)
+    token = live_controlplane.service_token("followed")
     named = live.variables_of(endpoints)
     assert "HOSTNAME" in named
     assert token not in endpoints

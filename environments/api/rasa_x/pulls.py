@@ -4,6 +4,7 @@
 come by the hundred a second. People and scripts download by tag through the same route; nothing of theirs is recorded.
 """
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -85,14 +86,15 @@ def pull(request: HttpRequest, token: str, project: str, tag: str) -> HttpRespon
             raise no_model(tag)
         return archive_response(request, found.model)
     address = peer_address(request)
+    replica = polls.replica_name(request.GET.get("replica"), address)
+    broke_off = partial(polls.transfer_broke_off, environment=found.environment, name=replica, etag=etag)
     decision, served = polls.take(
         environment=found.environment,
-        model=found.model,
-        name=polls.replica_name(request.GET.get("replica"), address),
+        pull=found,
+        name=replica,
         address=address,
         etag=etag,
-        serve=lambda model: archive_response(request, model),
-        current=found.current,
+        serve=lambda model: archive_response(request, model, broke_off=partial(broke_off, model=model)),
     )
     return served if served is not None else _without_archive(decision, tag, found.model)
 

@@ -20,7 +20,7 @@ from django.db import connection  # noqa: E402
 from accounts.actor import API, Actor  # noqa: E402
 from environments.actions import promotions  # noqa: E402
 from environments.models import Environment, Replica  # noqa: E402
-from environments.serving import ledger, polls  # noqa: E402
+from environments.serving import ledger, lookup, polls  # noqa: E402
 from tests.factories import EnvironmentFactory, TrainedModelFactory, UserFactory  # noqa: E402
 
 THREADS = 4
@@ -29,13 +29,12 @@ THREADS = 4
 def web_process(number: int, count: int, name: str) -> None:
     """`count` restarted processes ask for their first model, and as many polls only say that they are there."""
     environment = Environment.objects.get()
-    model = promotions.current_model(environment)
+    found = lookup.by_key(environment.pk)
+    pull = polls.Pull(environment, found.model, found.promotion)
     done = threading.Event()
 
     def poll(etag: str) -> None:
-        polls.take(
-            environment=environment, model=model, name=name, address="", etag=etag, serve=lambda model: model.name
-        )
+        polls.take(environment=environment, pull=pull, name=name, address="", etag=etag, serve=lambda model: model.name)
         connection.close()
 
     def flush() -> None:
@@ -47,7 +46,7 @@ def web_process(number: int, count: int, name: str) -> None:
     flusher = threading.Thread(target=flush)
     flusher.start()
     with ThreadPoolExecutor(THREADS) as pool:
-        etags = [etag for n in range(count) for etag in (f"{number * count + n:032x}", model.hash)]
+        etags = [etag for n in range(count) for etag in (f"{number * count + n:032x}", pull.model.hash)]
         list(pool.map(poll, etags))
     done.set()
     flusher.join()

@@ -9,7 +9,6 @@ from hashlib import sha256
 from itertools import count
 from typing import Protocol
 
-INTERVAL = 10.0
 START = 1_800_000_000.0
 
 
@@ -19,9 +18,11 @@ def hash_of(model: str) -> str:
 
 class ControlPlane(Protocol):
     """What a server meets: each poll gets the name of the model whose archive it is given, None for a 304, 404 or 503;
-    `TimeoutError` where nobody answers."""
+    `TimeoutError` where nobody answers. It notices where a transfer broke off."""
 
     def poll(self, replica: str, etag: str, now: float) -> str | None: ...
+
+    def broke_off(self, replica: str, etag: str, model: str) -> None: ...
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Process:
             if loads(self.loading):
                 self.loaded, self.etag = self.loading, hash_of(self.loading)
             self.loading = None
-        self.next_poll = now + INTERVAL
+        self.next_poll = now + self.replica.interval
         if self.replica.cut_off:
             return
         try:
@@ -50,35 +51,50 @@ class Process:
         except TimeoutError:
             return
         self.heard = True
-        if given:
+        if given and self.replica.breaks:
+            self.replica.breaks -= 1
+            control_plane.broke_off(self.replica.name, self.etag, given)
+        elif given:
             self.loading = given
             # The polls that fall into the time of loading are left out.
             while self.next_poll < now + self.replica.load_seconds:
-                self.next_poll += INTERVAL
+                self.next_poll += self.replica.interval
 
 
 @dataclass
 class Replica:
-    """One Rasa server; its processes share the name. `cut_off`: its requests do not arrive."""
+    """One Rasa server; its processes share the name. `cut_off`: its requests do not arrive; `breaks`: so many of the
+    next transfers to it break off."""
 
     name: str
     load_seconds: float
+    interval: float
     processes: list[Process] = field(default_factory=list)
     cut_off: bool = False
+    breaks: int = 0
 
 
 class Servers:
-    """The Rasa servers of one environment."""
+    """The Rasa servers of one environment; they poll every `interval` seconds."""
 
-    def __init__(self, control_plane: ControlPlane, *, replicas: int, workers: int, loads: Callable[[str], bool]):
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        *,
+        replicas: int,
+        workers: int,
+        interval: float,
+        loads: Callable[[str], bool],
+    ) -> None:
         self.control_plane, self.loads = control_plane, loads
         self.now = START
         self._uuids = count(1)
         self.replicas: list[Replica] = []
         for number in range(replicas):
             # Never a multiple of the interval, so that no two things happen at the same moment.
-            replica = Replica(f"rasa-{number}", load_seconds=0.03 if number % 2 else 16.7)
-            replica.processes = [self._process(replica, number + 2.3 * worker) for worker in range(workers)]
+            replica = Replica(f"rasa-{number}", load_seconds=0.03 if number % 2 else 16.7, interval=interval)
+            phases = [interval * (0.1 * number + 0.23 * worker) for worker in range(workers)]
+            replica.processes = [self._process(replica, phase) for phase in phases]
             self.replicas.append(replica)
 
     @property

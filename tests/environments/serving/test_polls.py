@@ -22,13 +22,7 @@ def poll(environment, etag, *, name="rasa-1", serve=lambda model: model.name):
     token = service_tokens.service_token(environment)
     pull = polls.find_pull(token=token, project="default", tag=environment.tag_name, environment="")
     decision, served = polls.take(
-        environment=pull.environment,
-        model=pull.model,
-        name=name,
-        address="10.0.0.7",
-        etag=etag,
-        serve=serve,
-        current=pull.current,
+        environment=pull.environment, pull=pull, name=name, address="10.0.0.7", etag=etag, serve=serve
     )
     return served or decision.answer
 

@@ -23,13 +23,14 @@ def listens(db):
 
 
 def replica(environment, name="rasa-1", *, model=None, proved=False, target=None, ago=1.0, **record):
-    """A replica that polled `ago` seconds before with the ETag of `model`."""
+    """A replica that polled `ago` seconds before with the ETag of `model`, since the newest promotion."""
     polled = NOW.timestamp() - ago
+    newest = environment.tag_owner.promotions.order_by("-pk").first()
+    record = {"promotion": newest.pk if newest else None, "etag_polls": 1} | record
     sha256 = model.hash if model else None
     row = Record(
         etag=sha256 or "1" * 32,
         etag_since=polled,
-        etag_polls=1,
         model=sha256,
         proved=sha256 if proved else None,
         proved_at=polled if proved else None,
@@ -130,6 +131,29 @@ def test_silent_after_three_intervals(served, otter):
     assert (found.replicas.silent, found.replicas.live) == (1, 0)
 
 
+def test_a_replica_that_loads_what_it_was_given_is_not_silent(served, otter):
+    for ago in (119, 121):
+        loading = {"etag_polls": 0, "loading_since": NOW.timestamp() - ago}
+        replica(served, f"since-{ago}", target=otter, ago=ago, **loading)
+    found = report(served, NOW)
+    assert {member.name: member.state for member in found.members} == {"since-119": "loading", "since-121": "silent"}
+    assert found.sync == "rolling_out"
+
+
+def test_transfers_that_break_off_again_and_again_are_told(served, otter):
+    replica(served, target=otter, broken=3, loading_since=NOW.timestamp())
+    found = report(served, NOW)
+    assert (found.members[0].state, found.health) == ("loading", "degraded")
+    assert "rasa-1: 3 transfers of brisk-otter to it broke off" in found.reasons[0]
+
+
+def test_being_stuck_ends_with_the_promotion_though_the_same_model_comes_back(served, otter, heron, by_ana):
+    replica(served, model=heron, target=otter, stuck_since=NOW.timestamp())
+    promotions.promote(environment=served, model=heron, by=by_ana)
+    promotions.promote(environment=served, model=otter, by=by_ana)
+    assert report(served, NOW).replicas.stuck == 0
+
+
 def test_unreachable_only_when_neither_polls_nor_the_url_are_heard(served, otter):
     replica(served, model=otter, proved=True, ago=31)
     answers(served, failures=2, error="No connection could be made.")
@@ -171,6 +195,20 @@ def test_after_a_restart_everything_is_unknown_until_an_interval_has_passed(serv
     Listening.objects.update(since=NOW - timedelta(seconds=5))
     found = report(served, NOW)
     assert (found.sync, found.health, found.reasons) == ("unknown", "unknown", ())
+
+
+def test_after_a_restart_a_replica_that_is_a_little_late_is_no_alarm(served, otter):
+    replica(served, model=otter, proved=True, ago=60)
+    Listening.objects.update(since=NOW - timedelta(seconds=10.5))
+    found = report(served, NOW)
+    assert (found.sync, found.health, found.replicas.silent) == ("unknown", "unknown", 0)
+
+
+def test_after_a_restart_three_intervals_of_silence_count(served, otter):
+    replica(served, model=otter, proved=True, ago=60)
+    Listening.objects.update(since=NOW - timedelta(seconds=30.5))
+    found = report(served, NOW)
+    assert (found.health, found.replicas.silent) == ("unreachable", 1)
 
 
 def test_while_nobody_listens_everything_is_unknown(served, otter):
@@ -299,6 +337,12 @@ def test_without_proof_by_the_deadline_it_is_unproven_and_later_proof_still_coun
     replica(served, model=otter, proved=True)
     found = settled(served)
     assert (found.status, found.error_code) == ("succeeded", "")
+
+
+def test_a_promotion_is_not_unproven_while_nobody_listened(served, otter):
+    Promotion.objects.update(created_at=NOW - timedelta(hours=2))
+    Listening.objects.update(since=NOW - timedelta(seconds=5))
+    assert settled(served).status == "rolling_out"
 
 
 def test_a_silent_replica_is_forgotten_once_the_environment_does_without_it(served, otter):

@@ -1,7 +1,7 @@
 """Random days of an environment: what is said of its servers is held against what they truly have loaded.
 
 Each step of a schedule is one thing that happens, and the time until the next. `SIMULATED_DAYS` is how many schedules
-are tried (60 by default, a thirtieth of it through the database); a thousand take a minute or two.
+are tried (one in twenty through the database too); a thousand take some minutes.
 """
 
 import os
@@ -17,17 +17,30 @@ from hypothesis import strategies as st
 
 from environments import errors
 from environments.actions import promotions
-from environments.decisions import TRIES, Answer, Record, Situation, decide, forget_tries
+from environments.decisions import LONGER_FOR_GOOD, TRIES, Answer, Record, Situation, broke_off, decide, forget_tries
 from environments.models import Environment, Listening, Promotion, TrainedModel
-from environments.serving import ledger, polls, replicas, settling
+from environments.serving import ledger, lookup, polls, replicas, settling
 from environments.serving.evidence import Evidence
 from environments.serving.ledger import Entry
 from environments.serving.reports import EnvironmentReport, judge, report
 from environments.states import PromotionStatus, ReplicaState, Sync
-from tests.environments.serving.simulation import INTERVAL, START, Process, Servers, hash_of
+from tests import repeats
+from tests.environments.serving.simulation import START, Process, Servers, hash_of
 from tests.factories import EnvironmentFactory, TrainedModelFactory
 
-DAYS = int(os.environ.get("SIMULATED_DAYS", "60"))
+pytestmark = pytest.mark.nightly
+
+DAYS = int(os.environ.get("SIMULATED_DAYS") or repeats.times(100, nightly=10_000))
+# What was said in all, held against the truth each time.
+SAID: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def say_how_much_was_said(request):
+    yield
+    said = ", ".join(f"{count} {what}" for what, count in sorted(SAID.items()))
+    request.config.pluginmanager.getplugin("terminalreporter").write_line(f"\nsimulated, none of it false: {said}")
+
 
 # The Rasa servers refuse the last one for its version.
 MODELS = ("otter", "heron", "fox", "too-old")
@@ -40,9 +53,9 @@ def loads(model: str) -> bool:
 class Pure:
     """The control plane without a database: `decisions.decide` and `reports.judge` over records it keeps itself."""
 
-    def __init__(self, *, replicas: int, workers: int, declared: bool) -> None:
+    def __init__(self, *, replicas: int, workers: int, interval: float | None) -> None:
         self.environment = Environment(
-            pk=1, name="production", replicas=replicas, workers=workers, pull_interval=INTERVAL if declared else None
+            pk=1, name="production", replicas=replicas, workers=workers, pull_interval=interval
         )
         self.models = {name: TrainedModel(pk=pk, name=name, hash=hash_of(name)) for pk, name in enumerate(MODELS, 1)}
         self.names = {model.hash: name for name, model in self.models.items()}
@@ -66,6 +79,7 @@ class Pure:
             workers=self.environment.workers,
             interval=self.environment.pull_interval,
             proven=lambda: [hash_of(model) for model in self.proofs if model not in self.damaged],
+            promotion=self.promotion.pk if self.promotion else None,
         )
         decision = decide(record, etag=etag, known=etag in self.names, situation=situation, now=now)
         self._keep(replica, decision.record, notable=decision.notable)
@@ -79,6 +93,11 @@ class Pure:
         if notable or replica not in self.rows:
             self.rows[replica] = self.cached[replica]
 
+    def broke_off(self, replica: str, etag: str, model: str) -> None:
+        if replica in self.cached:
+            record = broke_off(self.cached[replica], etag=etag, model=hash_of(model))
+            self._keep(replica, record, notable=False)
+
     def flush(self) -> None:
         self.rows |= self.cached
 
@@ -90,6 +109,7 @@ class Pure:
         self.target = model
         self.promoted |= {model} if model else set()
         self.promotion = Promotion(
+            pk=self.promotion.pk + 1 if self.promotion else 1,
             environment=self.environment,
             model=self.models[model] if model else None,
             status=PromotionStatus.ROLLING_OUT if model else PromotionStatus.SUCCEEDED,
@@ -130,7 +150,7 @@ class Stored(Pure):
     """The same through the ledger, the cache and the database."""
 
     def __init__(self, environment: Environment, models: dict[str, TrainedModel], by) -> None:
-        super().__init__(replicas=environment.replicas, workers=environment.workers, declared=True)
+        super().__init__(replicas=environment.replicas, workers=environment.workers, interval=environment.pull_interval)
         self.environment, self.models, self.by = environment, models, by
 
     def _serve(self, model: TrainedModel) -> str:
@@ -141,12 +161,16 @@ class Stored(Pure):
     def poll(self, replica: str, etag: str, now: float) -> str | None:
         if self.away:
             raise TimeoutError
-        tag = promotions.current_model(self.environment)
+        found = lookup.by_key(self.environment.pk)
+        pull = polls.Pull(self.environment, found.model, found.promotion)
         _, served = polls.take(
-            environment=self.environment, model=tag, name=replica, address="", etag=etag, serve=self._serve
+            environment=self.environment, pull=pull, name=replica, address="", etag=etag, serve=self._serve
         )
         self.proofs = [model.name for model in ledger.proven_models(self.environment)]
         return served
+
+    def broke_off(self, replica: str, etag: str, model: str) -> None:
+        polls.transfer_broke_off(environment=self.environment, name=replica, etag=etag, model=self.models[model])
 
     def flush(self) -> None:
         ledger.flush()
@@ -177,9 +201,9 @@ class Stored(Pure):
 class Day:
     """A schedule that runs, and what must hold at every moment of it."""
 
-    def __init__(self, control_plane: Pure, *, replicas: int, workers: int) -> None:
-        self.control_plane, self.workers = control_plane, workers
-        self.servers = Servers(self, replicas=replicas, workers=workers, loads=loads)
+    def __init__(self, control_plane: Pure, *, replicas: int, workers: int, interval: float) -> None:
+        self.control_plane, self.workers, self.interval = control_plane, workers, interval
+        self.servers = Servers(self, replicas=replicas, workers=workers, interval=interval, loads=loads)
         self.downloads: Counter[tuple[str, str]] = Counter()
         self.allowed: Counter[str] = Counter()
         self._new_tries()
@@ -190,6 +214,7 @@ class Day:
         if model is None or model not in self.control_plane.damaged:
             self.control_plane.promote(model, self.servers.now)
             self._new_tries()
+            SAID["promotions"] += 1
 
     def restart(self, replica: int, worker: int, after: float) -> None:
         self.servers.restart(replica, worker, after)
@@ -205,9 +230,14 @@ class Day:
     def cut_off(self, replica: int) -> None:
         self.servers.replicas[replica % len(self.servers.replicas)].cut_off = True
 
+    def break_off(self, replica: int, times: int) -> None:
+        chosen = self.servers.replicas[replica % len(self.servers.replicas)]
+        chosen.breaks += times
+        self.allowed[chosen.name] += times
+
     def connect(self) -> None:
         for replica in self.servers.replicas:
-            replica.cut_off = False
+            replica.cut_off, replica.breaks = False, 0
 
     def retry(self, replica: int) -> None:
         if not self.control_plane.away:
@@ -233,7 +263,7 @@ class Day:
         """Each process may try anew, with no model and with each of those it may have."""
         self.downloads.clear()
         for replica in self.servers.replicas:
-            self.allowed[replica.name] = TRIES * self.workers * (1 + len(MODELS))
+            self.allowed[replica.name] = TRIES * self.workers * (1 + len(MODELS)) + replica.breaks
 
     def poll(self, replica: str, etag: str, now: float) -> str | None:
         """A poll, as the servers make it: what they are given is held against what they may be given."""
@@ -248,28 +278,36 @@ class Day:
             assert given, "left empty while a model that loads is known"
         return given
 
+    def broke_off(self, replica: str, etag: str, model: str) -> None:
+        self.control_plane.broke_off(replica, etag, model)
+
     def look(self) -> None:
         """What is said now is held against the truth."""
         found = self.control_plane.report(self.servers.now)
         target = self.control_plane.target
+        SAID[f"times {found.sync.value}"] += 1
+        SAID["times stuck"] += found.replicas.stuck > 0
         if found.sync is Sync.IN_SYNC:
             wrong = [process for process in self._heard() if process.loaded != target or process.loading]
             assert not wrong, f"not in sync: {wrong}"
         stuck = [member.name for member in found.members if member.state is ReplicaState.STUCK]
         assert not stuck or (target and not loads(target)), f"{target} loads: {stuck} cannot be stuck"
+        silent = {member.name for member in found.members if member.state is ReplicaState.SILENT}
+        busy = {replica.name for replica in self.servers.replicas if all(each.loading for each in replica.processes)}
+        assert not silent & busy, f"{silent & busy} load what they were given"
 
     def _heard(self) -> list[Process]:
         """Those that could say what they have: one whose polls do not arrive cannot be known."""
         return [process for process in self.servers.processes if process.heard and not process.replica.cut_off]
 
-    def settles(self, intervals: int) -> None:
+    def settles(self, seconds: float) -> None:
         """When nothing happens any more, everything is as it should be before long."""
         self.heal()
         self.connect()
         self.start()
-        self.pass_time(intervals * INTERVAL)
+        self.pass_time(seconds)
         downloads = self.downloads.copy()
-        self.pass_time(5 * INTERVAL)
+        self.pass_time(5 * self.interval)
         assert self.downloads == downloads, "downloads without end"
         found, target = self.control_plane.report(self.servers.now), self.control_plane.target
         have = {process.loaded for process in self.servers.processes}
@@ -292,25 +330,38 @@ happenings = st.one_of(
     st.tuples(st.just("damage"), st.sampled_from(MODELS)),
     st.tuples(st.just("cut_off"), numbers),
     st.tuples(st.just("retry"), numbers),
+    st.tuples(st.just("break_off"), numbers, st.integers(1, 5)),
     st.tuples(st.sampled_from(["heal", "connect", "flush", "stop", "start"])),
 )
 pauses = st.sampled_from([0.0, 0.7, 3.1, 9.3, 15.9, 40.3, 171.1])
 schedules = st.lists(st.tuples(happenings, pauses), max_size=20)
 
 
-def run(day: Day, schedule, intervals: int = 50) -> None:
+def run(day: Day, schedule, seconds: float = 500.0) -> None:
     for (what, *how), pause in schedule:
         getattr(day, what)(*how)
         day.pass_time(pause)
-    day.settles(intervals)
+    day.settles(seconds)
 
 
 @settings(max_examples=DAYS)
-@given(schedule=schedules, replicas=st.integers(1, 2), workers=st.integers(1, 3), declared=st.booleans())
-def test_whatever_happens_nothing_false_is_said_and_no_server_is_left_alone(schedule, replicas, workers, declared):
-    # Of several workers whose interval must be learned, one that is missing cannot be told from a longer interval.
-    control_plane = Pure(replicas=replicas, workers=workers, declared=declared or workers > 1)
-    run(Day(control_plane, replicas=replicas, workers=workers), schedule)
+@given(
+    schedule=schedules,
+    replicas=st.integers(1, 2),
+    workers=st.integers(1, 3),
+    interval=st.sampled_from([2.0, 10.0]),
+    declared=st.booleans(),
+)
+def test_whatever_happens_nothing_false_is_said_and_no_server_is_left_alone(
+    schedule, replicas, workers, interval, declared
+):
+    control_plane = Pure(replicas=replicas, workers=workers, interval=interval if declared else None)
+    day = Day(control_plane, replicas=replicas, workers=workers, interval=interval)
+    if not declared and workers > 1:
+        # The interval of several workers can be learned only while none of them is missing.
+        day.pass_time(6 * interval)
+        day.flush()
+    run(day, schedule, 500.0 if declared or workers == 1 else 500.0 + LONGER_FOR_GOOD)
 
 
 @pytest.mark.django_db
@@ -318,31 +369,41 @@ def test_whatever_happens_nothing_false_is_said_and_no_server_is_left_alone(sche
     max_examples=max(DAYS // 20, 1), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(
-    schedule=st.lists(st.tuples(happenings, st.sampled_from([0.7, 9.3, 15.9])), max_size=6), workers=st.integers(1, 2)
+    schedule=st.lists(st.tuples(happenings, st.sampled_from([0.0, 0.7, 9.3, 15.9])), max_size=6),
+    workers=st.integers(1, 2),
 )
 def test_the_same_holds_through_the_ledger_and_the_database(schedule, workers, project, by_ana, monkeypatch):
     cache.clear()
     with transaction.atomic(), monkeypatch.context() as clock:
-        environment = EnvironmentFactory(project=project, pull_interval=INTERVAL, replicas=1, workers=workers)
+        environment = EnvironmentFactory(project=project, pull_interval=10, replicas=1, workers=workers)
         models = {name: TrainedModelFactory(project=project, name=name) for name in MODELS}
         Listening.objects.create(since=ledger.at(START), until=ledger.at(START))
-        day = Day(Stored(environment, models, by_ana), replicas=1, workers=workers)
+        day = Day(Stored(environment, models, by_ana), replicas=1, workers=workers, interval=10.0)
         clock.setattr(timezone, "now", lambda: ledger.at(day.servers.now))
-        run(day, schedule, intervals=15)
+        run(day, schedule, seconds=200.0)
         transaction.set_rollback(True)
 
 
+def day_of_one(*, workers: int = 1, interval: float = 10.0) -> Day:
+    return Day(Pure(replicas=1, workers=workers, interval=interval), replicas=1, workers=workers, interval=interval)
+
+
 def test_a_tag_that_moves_away_and_back_while_a_server_loads_is_no_proof():
-    day = Day(Pure(replicas=1, workers=1, declared=True), replicas=1, workers=1)
     schedule = [(("promote", "otter"), 45.0), (("promote", "heron"), 10.0), (("promote", "otter"), 1.0)]
-    run(day, schedule)
+    run(day_of_one(), schedule)
 
 
 def test_a_worker_that_loads_for_long_is_not_proved_by_another():
-    day = Day(Pure(replicas=1, workers=2, declared=True), replicas=1, workers=2)
-    run(day, [(("promote", "otter"), 45.0), (("restart", 0, 0, 0.1), 0.0)])
+    run(day_of_one(workers=2), [(("promote", "otter"), 45.0), (("restart", 0, 0, 0.1), 0.0)])
 
 
 def test_a_server_that_still_loads_what_it_was_given_is_not_in_sync_with_nothing():
-    day = Day(Pure(replicas=1, workers=1, declared=True), replicas=1, workers=1)
-    run(day, [(("promote", "otter"), 15.0), (("promote", None), 1.0)])
+    run(day_of_one(), [(("promote", "otter"), 15.0), (("promote", None), 1.0)])
+
+
+def test_a_server_that_loads_longer_than_three_intervals_is_not_silent():
+    run(day_of_one(interval=2.0), [(("promote", "otter"), 30.0), (("promote", "heron"), 30.0)])
+
+
+def test_transfers_that_break_off_make_no_model_stuck():
+    run(day_of_one(), [(("break_off", 0, 5), 0.0), (("promote", "otter"), 100.0)])

@@ -15,12 +15,13 @@ URL = "/api/v1/environments/production/replicas/"
 @pytest.fixture
 def stuck(production, otter, by_ana) -> Replica:
     """A replica whose name has a slash; it downloaded the model three times and never loaded it."""
-    promotions.promote(environment=production, model=otter, by=by_ana)
+    promotion = promotions.promote(environment=production, model=otter, by=by_ana).promotion
     now = timezone.now()
     record = Record(
         etag="1" * 32,
         etag_since=now.timestamp(),
         target=otter.hash,
+        promotion=promotion.pk,
         downloads=3,
         stuck_since=now.timestamp(),
         polls=(now.timestamp(),),
