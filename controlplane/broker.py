@@ -9,7 +9,8 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -105,7 +106,11 @@ def declare_queues(app: Celery) -> None:
             app.amqp.queues[name].bind(channel).declare()
 
 
-def clear_leftovers(folder: Path) -> None:
-    """Remove what killed processes left half written or half taken. Only while nothing else uses the folder."""
+def clear_leftovers(folder: Path, older_than: timedelta = timedelta(0)) -> None:
+    """Remove what killed processes left half written or half taken: either takes a living one no time at all."""
+    before = time.time() - older_than.total_seconds()
     for leftover in (*folder.glob("*/.*.tmp"), *folder.glob("processed/*.msg")):
-        leftover.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            # The time of change, which taking a message by a rename sets too.
+            if leftover.stat().st_ctime <= before:
+                leftover.unlink()

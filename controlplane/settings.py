@@ -242,11 +242,21 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_TASK_ROUTES = {"workers.train": {"queue": "training"}}
-CELERY_TASK_ACKS_LATE = True
+# A message only says that there is work: rows and their leases bring back what a killed worker had begun. One kept to
+# the end of a training would come twice (Redis, after an hour) or cost the connection (RabbitMQ, after half an hour).
+CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A worker tries again for as long as it takes; whoever submits does not wait for a broker that is away, for the row is
+# there and its message follows.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"interval_start": 0.3, "interval_step": 0}
 CELERY_TIMEZONE = "UTC"
+if CELERY_BROKER_URL.startswith(("redis:", "rediss:")):
+    # A Redis that takes connections and answers nothing would hold its callers for ever.
+    CELERY_BROKER_TRANSPORT_OPTIONS |= {"socket_connect_timeout": 1, "socket_timeout": 3}
 if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_TRANSPORT = "controlplane.broker:Transport"
     CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
@@ -266,4 +276,5 @@ CELERY_BEAT_SCHEDULE = {
     "tend-jobs": {"task": "workers.tend_jobs", "schedule": 5.0, "options": {"expires": 5}},
     "sweep": {"task": "workers.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "scrub": {"task": "workers.scrub", "schedule": 60.0, "options": {"expires": 60}},
+    "clear-broker": {"task": "controlplane.clear_broker", "schedule": 60.0, "options": {"expires": 60}},
 }

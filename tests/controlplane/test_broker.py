@@ -1,5 +1,10 @@
-"""The embedded broker: whole messages only, one reader each, bindings that survive a common start."""
+"""The embedded broker: whole messages only, one reader each, bindings that survive a common start. And any broker that
+is away: nobody waits for it for long."""
 
+import os
+import socket
+import subprocess
+import sys
 import threading
 from queue import Empty
 
@@ -8,6 +13,7 @@ from kombu import Connection, Exchange, Queue
 
 from controlplane import broker
 from controlplane.celery import app
+from tests.live import ROOT
 
 QUEUE = Queue("default", Exchange("default"), routing_key="default")
 
@@ -92,3 +98,37 @@ def test_several_that_bind_at_once_on_an_empty_folder_are_all_bound(folders):
 def test_the_application_uses_this_transport_for_the_embedded_broker():
     with app.connection_for_write() as connection:
         assert connection.get_transport_cls() is broker.Transport
+
+
+SEND = """
+import time
+import kombu.exceptions
+from controlplane.celery import app
+begun = time.monotonic()
+try:
+    app.send_task("workers.train", args=[1], retry=False)
+except kombu.exceptions.OperationalError:
+    print(time.monotonic() - begun)
+"""
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+@pytest.mark.parametrize("listens", [False, True])
+def test_sending_to_a_broker_that_is_away_ends_soon(scheme, listens, tmp_path):
+    # Bound alone it refuses; listening it takes connections, as a stopped process does, and answers nothing.
+    with socket.socket() as broker:
+        broker.bind(("127.0.0.1", 0))
+        if listens:
+            broker.listen()
+        url = f"{scheme}://127.0.0.1:{broker.getsockname()[1]}//"
+        sending = subprocess.run(
+            [sys.executable, "manage.py", "shell", "-v", "0", "-c", SEND],
+            cwd=ROOT,
+            env={**os.environ, "BROKER_URL": url, "CONTROLPLANE_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+    # Without a limit of its own it takes six seconds, or for ever.
+    assert float(sending.stdout) < 4.5

@@ -1,5 +1,7 @@
 """What runs beside the web process finds its work: queues, tasks and schedule agree."""
 
+from datetime import timedelta
+
 from celery import Celery
 from django.conf import settings
 
@@ -44,5 +46,7 @@ def test_leftovers_of_killed_processes_are_cleared_and_messages_are_not(tmp_path
     for name in ("messages/.ab.tmp", "processed/1_x.default.msg", "messages/1_x.default.msg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
+    broker.clear_leftovers(tmp_path, timedelta(minutes=1))
+    assert len(list(tmp_path.rglob("*.*"))) == 3
     broker.clear_leftovers(tmp_path)
     assert [path.name for path in tmp_path.rglob("*.*")] == ["1_x.default.msg"]
