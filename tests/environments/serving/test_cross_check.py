@@ -45,6 +45,13 @@ def test_a_server_is_asked_once_per_interval(production, fake_rasa):
     assert len(fake_rasa.requests) > asked
 
 
+def test_a_tick_that_comes_a_moment_early_is_not_lost(production, fake_rasa):
+    check(production)
+    asked = len(fake_rasa.requests)
+    check(production, later=9.7)
+    assert len(fake_rasa.requests) > asked
+
+
 def test_failures_are_counted_and_the_last_known_versions_kept(production, fake_rasa):
     check(production)
     fake_rasa.stop()
