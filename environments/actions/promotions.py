@@ -40,14 +40,14 @@ class Outcome:
 def current_model(environment: Environment) -> TrainedModel | None:
     """The model that carries the environment's tag (that of the one it follows)."""
     owner = environment.tag_owner
-    tag = Tag.objects.filter(project_id=owner.project_id, name=owner.name).select_related("model").first()
+    tags = Tag.objects.filter(project_id=owner.project_id, name=owner.name).select_related("model")
+    tag = tags.defer("model__metadata").first()
     return tag.model if tag else None
 
 
 def latest(environment: Environment) -> Promotion | None:
     """The newest promotion of the environment, whose model is the one that carries the tag."""
-    related = ("environment__project", "model", "previous_model")
-    return Promotion.objects.filter(environment=environment).select_related(*related).order_by("-pk").first()
+    return Promotion.objects.filter(environment=environment).told().order_by("-pk").first()
 
 
 def check_expected(environment: Environment, expected: Expected) -> None:

@@ -305,7 +305,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='proof',
-            index=models.Index(fields=['environment', '-proved_at'], name='environment_environ_f4bac5_idx'),
+            index=models.Index(fields=['environment', 'model', '-proved_at'], name='environment_environ_a02ca9_idx'),
         ),
         migrations.AddConstraint(
             model_name='proof',

@@ -13,7 +13,7 @@ class JobQuerySet(models.QuerySet["Job"]):
     def visible_to(self, actor: Actor, project: Project) -> Self:
         if not actor.may(project, "training.read"):
             return self.none()
-        return self.filter(project=project).select_related("project", "bundle", "result")
+        return self.filter(project=project).select_related("project", "bundle", "result").defer("result__metadata")
 
 
 class Job(models.Model):

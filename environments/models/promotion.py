@@ -1,7 +1,8 @@
+from collections.abc import Iterable
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, OuterRef, Q, Subquery
 
 from accounts.actor import Actor
 from accounts.models import Project, User
@@ -14,12 +15,28 @@ class PromotionQuerySet(models.QuerySet["Promotion"]):
     def visible_to(self, actor: Actor, project: Project) -> Self:
         if not actor.may(project, "environments.read"):
             return self.none()
-        related = ("environment", "environment__project", "model", "previous_model")
-        return self.filter(environment__project=project).select_related(*related)
+        return self.filter(environment__project=project).told()
+
+    def told(self) -> Self:
+        """With what a list says of each: its environment and the names of its models, whose metadata is large."""
+        related = self.select_related("environment", "environment__project", "model", "previous_model")
+        return related.defer("model__metadata", "previous_model__metadata")
 
     def with_replicas(self) -> Self:
-        """With `replicas`: how many proved the model under this promotion."""
-        return self.annotate(replicas=Count("proofs"))
+        """With `replicas`: how many proved the model under this promotion. Counted for each row that is read, where a
+        join would count for all before some are chosen."""
+        counted = Promotion.objects.filter(pk=OuterRef("pk")).annotate(count=Count("proofs")).values("count")
+        return self.annotate(replicas=Subquery(counted.order_by()))
+
+    def newest(self, count: int) -> Self:
+        """So many of them, newest first. They are chosen by their keys alone: a database that sorts years of history
+        should not carry whole rows about."""
+        return self.filter(pk__in=self.order_by("-pk").values("pk")[:count]).order_by("-pk")
+
+    def newest_of(self, environments: Iterable[int]) -> Self:
+        """The newest promotion of each environment, by its key: one look at the end of an index for each."""
+        own = Promotion.objects.filter(environment=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+        return self.filter(pk__in=Environment.objects.filter(pk__in=environments).values(newest=Subquery(own)))
 
     def before(self, promotion: "Promotion") -> "Promotion | None":
         """The one that `promotion` replaced in its environment."""

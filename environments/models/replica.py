@@ -76,7 +76,7 @@ class Proof(models.Model):
                 name="proof_once_without_promotion",
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["environment", "-proved_at"])]
+        indexes: ClassVar = [models.Index(fields=["environment", "model", "-proved_at"])]
 
     def __str__(self) -> str:
         return f"{self.replica} serves {self.model}"

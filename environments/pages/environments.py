@@ -49,11 +49,11 @@ def _why_not_back(promotion: Promotion, now: TrainedModel | None, refused: Probl
 
 def _history_rows(owner: Environment, before: str) -> list[Any]:
     later = Promotion.objects.filter(environment=owner, pk__gt=OuterRef("pk")).order_by("pk").values("created_at")[:1]
-    found: QuerySet[Promotion] = Promotion.objects.filter(environment=owner).annotate(until=Subquery(later))
+    found: QuerySet[Promotion] = Promotion.objects.filter(environment=owner).told().annotate(until=Subquery(later))
     if before.isdecimal() and len(before) < 19:
         found = found.filter(pk__lt=before)
     proofs = Prefetch("proofs", Proof.objects.order_by("first_at"))
-    return list(found.select_related("model", "previous_model").prefetch_related(proofs).order_by("-pk")[: ENTRIES + 1])
+    return list(found.prefetch_related(proofs).order_by("-pk")[: ENTRIES + 1])
 
 
 def history_context(request: PageRequest, environment: Environment) -> dict[str, Any]:

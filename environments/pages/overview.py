@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Max, Q
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 
@@ -79,9 +79,9 @@ class Row:
 
 def latest_promotions(environments: Sequence[Environment]) -> dict[int, Promotion]:
     """The newest promotion of each environment, by the environment's id."""
-    newest = Promotion.objects.filter(environment__in=environments).values("environment").annotate(newest=Max("pk"))
+    newest = Promotion.objects.newest_of(environment.pk for environment in environments)
     related = ("model", "previous_model", "restores__previous_model")
-    found = Promotion.objects.filter(pk__in=[row["newest"] for row in newest]).select_related(*related)
+    found = newest.select_related(*related).defer(*(f"{name}__metadata" for name in related))
     return {promotion.environment_id: promotion for promotion in found}
 
 
@@ -174,7 +174,7 @@ def pieces(request: PageRequest) -> list[live.Piece]:
         "total": TrainedModel.objects.visible_to(request.actor, request.project).count(),
     }
     parts.append(live.piece(request, "matrix", "overview/matrix.html", table))
-    lately = Promotion.objects.visible_to(request.actor, request.project)[:LATELY]
+    lately = Promotion.objects.visible_to(request.actor, request.project).newest(LATELY)
     parts.append(live.piece(request, "lately", "overview/lately.html", {"promotions": list(lately)}))
     return parts
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
@@ -343,6 +342,6 @@ def history(request: PageRequest) -> HttpResponse:
     visible = Promotion.objects.visible_to(request.actor, request.project)
     before = request.GET.get("before", "")
     older = visible.filter(pk__lt=before) if before.isdecimal() and len(before) < 19 else visible
-    found = list(older.annotate(proved=Count("proofs")).order_by("-pk")[: HISTORY + 1])
+    found = list(older.newest(HISTORY + 1).with_replicas())
     context = {"promotions": found[:HISTORY], "older": found[HISTORY - 1].pk if len(found) > HISTORY else None}
     return render(request, "promotions/history.html", context)

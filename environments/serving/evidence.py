@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from environments.models import Environment, Listening, Promotion, ServerCheck, Tag, TrainedModel
 from environments.serving import ledger
@@ -55,16 +55,8 @@ def _targets(environments: Sequence[Environment]) -> dict[tuple[int, str], Train
 
 
 def _newest_promotions(environments: Sequence[Environment]) -> dict[int, Promotion]:
-    owners = {_owner_id(environment) for environment in environments}
-    newest = (
-        Promotion.objects.filter(environment__in=owners).order_by().values("environment").annotate(newest=Max("pk"))
-    )
-    related = ("environment", "environment__project", "model", "previous_model")
-    promotions = Promotion.objects.filter(pk__in=[row["newest"] for row in newest]).select_related(*related)
-    return {
-        promotion.environment_id: promotion
-        for promotion in promotions.defer("model__metadata", "previous_model__metadata")
-    }
+    newest = Promotion.objects.newest_of({_owner_id(environment) for environment in environments})
+    return {promotion.environment_id: promotion for promotion in newest.told()}
 
 
 def _history(

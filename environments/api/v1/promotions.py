@@ -95,7 +95,7 @@ class AtSerializer(serializers.Serializer[Any]):
 
 def shown(promotion: Promotion) -> Any:
     """The promotion as the API shows it, read anew with the replicas that proved it."""
-    rows = Promotion.objects.with_replicas().select_related("environment", "model", "previous_model")
+    rows = Promotion.objects.told().with_replicas()
     return PromotionSerializer(rows.get(pk=promotion.pk)).data
 
 
@@ -108,7 +108,7 @@ class EnvironmentPromotions(NativeView):
     def get(self, request: Request, name: str) -> Response:
         """The environment's history, newest first."""
         environment = find_environment_or_retired(self.actor, self.project, name)
-        rows = Promotion.objects.visible_to(self.actor, self.project).with_replicas().filter(environment=environment)
+        rows = Promotion.objects.filter(environment=environment).told().with_replicas()
         return Response(page(request, rows, lambda found: [PromotionSerializer(row).data for row in found]))
 
     @extend_schema(
