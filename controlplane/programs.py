@@ -36,7 +36,8 @@ def web(host: str, port: int, url: str) -> Program:
         *(sys.executable, "-m", "granian"),
         *("--interface", "wsgi", "--host", host, "--port", str(port), "--no-ws"),
         *("--workers", str(settings.WEB_PROCESSES), "--blocking-threads", str(blocking_threads())),
-        *("--workers-kill-timeout", "3", "--log-level", "error"),
+        # Without it the end of one web process ends the others with it.
+        *("--respawn-failed-workers", "--workers-kill-timeout", "3", "--log-level", "error"),
         "controlplane.wsgi:application",
     ]
     return Program("web", command, environment=_django(url), folder=settings.BASE_DIR)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+from django.test import override_settings
 
 from controlplane import programs
 from controlplane.supervisor import LAUNCHER
@@ -24,6 +25,12 @@ QUIET_RASA = {"RASA_TELEMETRY_ENABLED": "false", "SQLALCHEMY_SILENCE_UBER_WARNIN
 FOREIGN = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "PUBLIC_URL", "RASA_TOKEN", "RASA_X_TOKEN", "JWT_SECRET")
 RASA_START_SECONDS = 180.0
 START_SECONDS = 60.0
+# The token is the last line.
+PREPARE = """
+from django.core.management import call_command
+call_command("prepare")
+call_command("create_token", "admin", "--name", "tests")
+"""
 DECLARE_QUEUES = """
 from controlplane import broker
 from controlplane.celery import app
@@ -136,12 +143,10 @@ class ControlPlane:
         }
         self.declaration.write_text(environments)
         self.running: dict[str, Process] = {}
-        self.manage("prepare")
-        if set(parts) - set(self.ports):
-            self.run(DECLARE_QUEUES)
+        declared = DECLARE_QUEUES if set(parts) - set(self.ports) else ""
+        self.token = self.run(declared + PREPARE).split()[-1]
         for part in parts:
             self.start(part)
-        self.token = self.manage("create_token", "admin", "--name", "tests").strip()
         self.http = self.client()
 
     def client(self, part: str = "web") -> httpx.Client:
@@ -168,7 +173,8 @@ class ControlPlane:
                 return programs.worker("default", "default", self.url)
             case "beat":
                 return programs.beat(self.url)
-        return programs.web("127.0.0.1", self.ports[part], self.url)
+        with override_settings(WEB_PROCESSES=int(self.environment.get("WEB_PROCESSES", 1))):
+            return programs.web("127.0.0.1", self.ports[part], self.url)
 
     def kill(self, part: str) -> None:
         """`kill -9` of the program and all its children."""
