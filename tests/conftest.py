@@ -1,11 +1,13 @@
 """The cast: ana administers, ben develops (all but production), cy is an outsider, dora sees environments only."""
 
 import io
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import hypothesis
 import pytest
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
@@ -43,6 +45,20 @@ hypothesis.settings.register_profile(
     "shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], database=None
 )
 hypothesis.settings.load_profile("shared")
+
+
+def pytest_configure(config):
+    """Processes that share a run (`pytest -n 2`) share no Redis database: clearing the cache empties all of it."""
+    cache_settings, number = django_settings.CACHES["default"], os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]
+    url, _, database = str(cache_settings["LOCATION"]).rpartition("/")
+    if url.startswith("redis:"):
+        cache_settings["LOCATION"] = f"{url}/{int(database) - int(number)}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Those that wait for other programs come first, so that several processes of one run end together."""
+    items.sort(key=lambda item: item.path.parent.name not in ("bad_days", "flows", "browser"))
 
 
 @pytest.hookimpl(tryfirst=True)
