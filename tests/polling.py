@@ -121,6 +121,10 @@ class Stage:
     `urls` are those of the web processes; what is asked goes to them in turn.
     """
 
+    otter: str
+    heron: str
+    replicas: list[Replica]
+
     def __init__(self, control_plane: live.ControlPlane, urls: Sequence[str], **fields: Any) -> None:
         self.name = f"stage-{uuid.uuid4().hex[:8]}"
         self.control_plane, self.urls = control_plane, list(urls)
@@ -128,6 +132,19 @@ class Stage:
         self._turn = cycle(self.clients)
         url = f"http://{self.name}.invalid:5005"
         self.post("/api/v1/environments/", name=self.name, **{"url": url, "pull_interval": INTERVAL, **fields})
+
+    @classmethod
+    def begin(
+        cls, control_plane: live.ControlPlane, replicas: int, *, urls: Sequence[str] = (), **fields: Any
+    ) -> "Stage":
+        """One with `otter` promoted and loaded by all its replicas, and `heron` to promote."""
+        stage = cls(control_plane, urls or [control_plane.url], replicas=replicas, **fields)
+        stage.otter, stage.heron = stage.upload("otter"), stage.upload("heron")
+        stage.promote("otter")
+        stage.replicas = [stage.replica(name=f"rasa-{number}") for number in range(replicas)]
+        for replica in stage.replicas:
+            replica.load()
+        return stage
 
     @staticmethod
     def _client(control_plane: live.ControlPlane, url: str) -> httpx.Client:
@@ -163,6 +180,13 @@ class Stage:
     def promotion(self, promotion: dict[str, Any], **query: Any) -> dict[str, Any]:
         found: dict[str, Any] = self.get(f"/api/v1/promotions/{promotion['id']}/", **query)
         return found
+
+    def latest_promotion(self) -> dict[str, Any]:
+        newest: dict[str, Any] = self.get(f"{self.path}promotions/", limit=1)["results"][0]
+        return newest
+
+    def status(self, path: str) -> int:
+        return next(self._turn).get(path).status_code
 
     def environment(self) -> dict[str, Any]:
         found: dict[str, Any] = self.get(self.path)
