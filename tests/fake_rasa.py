@@ -8,7 +8,9 @@ import io
 import json
 import tarfile
 import threading
+import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -65,6 +67,9 @@ class FakeRasa:
     override: tuple[int, dict[str, str], bytes] | None = None
     # The same for trainings alone.
     train_override: tuple[int, dict[str, str], bytes] | None = None
+    # How long a training takes, and whether each makes another archive.
+    train_seconds: float = 0.0
+    always_new: bool = False
     # Sends this many bytes of the archive, then hangs up.
     cut_archive_at: int | None = None
     requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
@@ -160,8 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
         if problem:
             self._failure(*problem)
             return
-        cut = self.fake.cut_archive_at
-        self._send(200, {"filename": self.fake.filename}, self.fake.archive, cut=cut)
+        time.sleep(self.fake.train_seconds)
+        archive = small_archive() if self.fake.always_new else self.fake.archive
+        self._send(200, {"filename": self.fake.filename}, archive, cut=self.fake.cut_archive_at)
 
     def _failure(self, status: int, reason: str, message: str) -> None:
         body = {"version": self.fake.version, "status": "failure", "message": message, "reason": reason}
@@ -175,7 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[:cut])
+        # Whoever asked may have been killed.
+        with suppress(ConnectionError):
+            self.end_headers()
+            self.wfile.write(body[:cut])
         if cut is not None:
             self.close_connection = True

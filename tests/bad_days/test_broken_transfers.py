@@ -17,7 +17,7 @@ UUID = "1" * 32
 @pytest.fixture(scope="module")
 def control_plane(tmp_path_factory):
     control_plane = live.ControlPlane(tmp_path_factory.mktemp("controlplane"), DECLARATION)
-    large = rasa_archive("large", payload=random.Random(1).randbytes(SIZE))  # noqa: S311 - incompressible
+    large = rasa_archive("large", payload=random.Random(1).randbytes(SIZE))
     files = {"model": ("large.tar.gz", io.BytesIO(large), "application/gzip")}
     response = control_plane.http.post("/api/projects/default/models", files=files)
     assert response.status_code == 201, response.text
