@@ -1,4 +1,4 @@
-"""What every request passes: the strict Content-Security-Policy, text that can be stored, and API paths with or
+"""What every request passes: the strict Content-Security-Policy, text that can be stored, and paths with or
 without final slash."""
 
 from collections.abc import Callable
@@ -24,12 +24,15 @@ def content_security_policy(get_response: Handler) -> Handler:
 
 
 def plain_text(get_response: Handler) -> Handler:
-    """Refuse NUL in URLs: PostgreSQL takes it in no text."""
+    """Refuse NUL in URLs and cookies, which can quote it as `\\000`: PostgreSQL takes it in no text."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if "\0" in request.path_info:
             raise Http404
-        if "%00" in request.META.get("QUERY_STRING", ""):
+        query = request.META.get("QUERY_STRING", "")
+        if "%00" in query or "\0" in query:
+            raise BadRequest
+        if "HTTP_COOKIE" in request.META and any("\0" in value for value in request.COOKIES.values()):
             raise BadRequest
         return get_response(request)
 
@@ -37,15 +40,15 @@ def plain_text(get_response: Handler) -> Handler:
 
 
 def canonical_path(path: str) -> str:
-    """The path as `urls.py` spells it: native routes end in a slash, Rasa X routes do not."""
-    if not path.startswith(("/api/", "/models/", "/conversations/")):
+    """The path as `urls.py` spells it: native routes end in a slash, Rasa X routes and probes do not."""
+    if not path.startswith(("/api/", "/models/", "/conversations/", "/healthz/", "/readyz/")):
         return path
     stripped = path.rstrip("/")
     return f"{stripped}/" if f"{stripped}/".startswith(("/api/v1/", "/api/schema/", "/api/docs/")) else stripped
 
 
 def final_slash(get_response: Handler) -> Handler:
-    """API routes answer with and without the final slash, never by a redirect (a redirected POST loses its body)."""
+    """API routes and probes answer with and without the final slash, never by a redirect, which loses a POST's body."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         request.path_info = canonical_path(request.path_info)

@@ -2,14 +2,17 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 from controlplane.connections import close_after_refusals
 from controlplane.postgresql.base import DatabaseWrapper
+from controlplane.requests import Handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
-application = close_after_refusals(get_wsgi_application())
+django.setup(set_prefix=False)
+
+application = close_after_refusals(Handler())
 
 # A thread that waits for the database answers nobody else.
 DatabaseWrapper.patience = 10.0
