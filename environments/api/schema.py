@@ -17,7 +17,7 @@ WAIT = OpenApiParameter(
 )
 PROJECT = OpenApiParameter("project", description="`default` where it is not named")
 PAGE = [
-    OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 500, 50 where it is not given"),
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}),
     OpenApiParameter("cursor", description="from `next` of the page before"),
 ]
 

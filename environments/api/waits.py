@@ -1,5 +1,6 @@
 """`?wait=`: hold a request until something is finished, so that nobody's CI has to sleep and hope."""
 
+import re
 import time
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ EVERY = 0.2
 def seconds_of(request: Request) -> float:
     """How long the caller would wait: at most 300 s, 0 where nothing was asked."""
     text = request.query_params.get("wait", "0")
-    if not text.replace(".", "", 1).isdecimal() or len(text) > 9:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?", text):
         raise BadRequest(f"wait is a number of seconds, at most {LONGEST:.0f}.")
     return min(float(text), LONGEST)
 

@@ -1,5 +1,6 @@
 """Models as Rasa X lists, takes, gives and deletes them."""
 
+import re
 from typing import Any, cast
 
 from django.conf import settings
@@ -52,8 +53,9 @@ UPLOAD: dict[str, Any] = {
         }
     )
 }
-LIMIT = OpenApiParameter("limit", OpenApiTypes.INT, description="without it, all")
-OFFSET = OpenApiParameter("offset", OpenApiTypes.INT, description="how many to pass over")
+WHOLE_NUMBER = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
+LIMIT = OpenApiParameter("limit", WHOLE_NUMBER, description="without it, all")
+OFFSET = OpenApiParameter("offset", WHOLE_NUMBER, description="how many to pass over")
 TAG = OpenApiParameter("tag", description="only the model that carries this tag")
 TOTAL = OpenApiParameter(
     "X-Total-Count", OpenApiTypes.INT, OpenApiParameter.HEADER, response=[200], description="without limit and offset"
@@ -161,8 +163,8 @@ def _whole_number(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, "")
     if not text:
         return default
-    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
-        raise BadRequest(f"{name} is a whole number.")
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise BadRequest(f"{name} is a whole number of at most 18 digits.")
     return int(text)
 
 

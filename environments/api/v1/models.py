@@ -118,9 +118,12 @@ class Models(NativeView):
             rows = rows.filter(Q(name__icontains=text) | Q(hash__istartswith=text) | Q(model_id__istartswith=text))
         with_tags = rows.prefetch_related(Prefetch("tags", Tag.objects.all()))
         context = serializer_context(self)
-        return Response(
-            page(request, with_tags, lambda found: [ModelSerializer(row, context=context).data for row in found])
-        )
+
+        def serialise(found: list[TrainedModel]) -> list[Any]:
+            return [ModelSerializer(row, context=context).data for row in found]
+
+        # A model that was deleted and uploaded again keeps its id and counts from then.
+        return Response(page(request, with_tags, serialise, time="registered_at"))
 
 
 def serializer_context(view: NativeView) -> dict[str, list[Environment]]:

@@ -70,9 +70,15 @@ def test_limit_and_offset_cut_the_list_and_the_total_stays(as_ben, project):
     assert response.headers["X-Total-Count"] == "60"
     assert as_ben.get(URL, {"limit": "0"}).json() == []
     assert [item["model"] for item in as_ben.get(URL, {"offset": "59"}).json()] == ["m0"]
+    for beyond in ({"offset": "60"}, {"offset": "9" * 18}, {"offset": "9" * 18, "limit": "9" * 18}):
+        response = as_ben.get(URL, beyond)
+        assert (response.json(), response.headers["X-Total-Count"]) == ([], "60")
 
 
-@pytest.mark.parametrize("query", [{"limit": "-1"}, {"limit": "ten"}, {"offset": "1.5"}, {"limit": "9" * 30}])
+@pytest.mark.parametrize(
+    "query",
+    [{"limit": "-1"}, {"limit": "ten"}, {"limit": "٣"}, {"offset": "1.5"}, {"offset": "²"}, {"limit": "9" * 30}],
+)
 def test_a_limit_that_is_no_whole_number_is_refused(as_ben, project, query):
     response = as_ben.get(URL, query)
     assert response.status_code == 400
