@@ -39,12 +39,13 @@ def archive_response(
     Never with a Content-Encoding: Rasa would fail to load it. Raises ArchiveDamaged, RangeNotSatisfiable and, with all
     download slots taken, Busy.
     """
-    headers = {"ETag": model.etag, "Cache-Control": "no-cache"}
     if has_already(request.headers.get("If-None-Match", ""), model):
-        return HttpResponse(status=304, headers=headers)
+        return not_modified(model.etag)
     if model.damaged_at:
         raise _damaged(model)
-    headers |= {
+    headers = {
+        "ETag": model.etag,
+        "Cache-Control": "no-cache",
         "filename": model.filename,
         "Accept-Ranges": "bytes",
         "Content-Type": "application/gzip",
@@ -60,6 +61,12 @@ def archive_response(
     headers["Content-Length"] = str(len(wanted))
     headers["Content-Range"] = f"bytes {wanted[0]}-{wanted[-1]}/{model.size}"
     return StreamingHttpResponse(_download(model, wanted, broke_off), status=206, headers=headers)
+
+
+def not_modified(etag: str) -> HttpResponse:
+    response = HttpResponse(status=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
+    del response.headers["Content-Type"]
+    return response
 
 
 def has_already(if_none_match: str, model: TrainedModel) -> bool:

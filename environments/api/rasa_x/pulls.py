@@ -16,7 +16,7 @@ from accounts.authentication import bearer, peer_address
 from accounts.models.project import DEFAULT as DEFAULT_PROJECT
 from accounts.problems import NotFound
 from environments import permissions
-from environments.api.archives import archive_response
+from environments.api.archives import archive_response, not_modified
 from environments.api.schema import rasa_refusals
 from environments.api.views import RasaXView
 from environments.decisions import Answer, Decision
@@ -106,7 +106,4 @@ def _without_archive(decision: Decision, tag: str, model: TrainedModel | None) -
         case Answer.UNAVAILABLE:
             raise polls.unavailable(model)
         case _:
-            response = HttpResponse(status=304)
-            response.headers["ETag"] = f'"{decision.record.etag}"'
-            response.headers["Cache-Control"] = "no-cache"
-            return response
+            return not_modified(f'"{decision.record.etag}"')

@@ -64,7 +64,7 @@ def test_head_has_the_headers_and_no_body_and_takes_no_slot(stored, settings):
 def test_who_has_the_model_hears_not_modified(stored, spelling):
     response = ask(stored, if_none_match=spelling.format(stored.hash))
     assert (response.status_code, response.content) == (304, b"")
-    assert response.headers["ETag"] == stored.etag
+    assert response.headers == {"ETag": stored.etag, "Cache-Control": "no-cache"}
 
 
 @pytest.mark.parametrize("spelling", ["", '"other"', '"{}x"', '"x,{}"', "0123456789abcdef"])

@@ -67,6 +67,7 @@ def test_a_server_is_given_the_model_and_then_nothing_new(served, otter, in_head
     assert "Content-Encoding" not in response.headers
     response, body = server.poll()
     assert (response.status_code, body) == (304, b"")
+    assert "Content-Type" not in response.headers
     assert promotions.latest(served).status == "succeeded"
 
 
