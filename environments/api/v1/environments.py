@@ -44,10 +44,10 @@ class PullIntervalField(serializers.FloatField):
             return data
         if type(data) not in (int, float):
             raise serializers.ValidationError(f"Give a number of seconds, null or {LEARNED}.")
-        seconds = super().to_internal_value(data)
-        if not 0 < seconds <= spec.MAX_PULL_INTERVAL:
+        # Compared as it is: a whole number can be too large for a float.
+        if not 0 < data <= spec.MAX_PULL_INTERVAL:
             raise serializers.ValidationError(f"Give seconds, more than 0 and up to {spec.MAX_PULL_INTERVAL:.0f}.")
-        return seconds
+        return super().to_internal_value(data)
 
 
 class ServedModelSerializer(serializers.Serializer[Any]):

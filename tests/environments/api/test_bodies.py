@@ -55,6 +55,13 @@ def test_an_interval_is_a_number_null_or_learned(as_ana, experimental, pull_inte
     assert refused.json()["errors"] == {"pull_interval": ["Give a number of seconds, null or learned."]}
 
 
+def test_an_interval_too_large_for_a_float_is_refused(as_ana, experimental):
+    body = b'{"pull_interval": 1' + b"0" * 400 + b"}"
+    refused = as_ana.patch("/api/v1/environments/experimental/", body, content_type="application/json")
+    assert refused.status_code == 400
+    assert "pull_interval" in refused.json()["errors"]
+
+
 def test_further_members_are_refused_only_where_they_could_mean_harm():
     assert Example(data={"txet": "a"}).is_valid() is False
     assert Open(data={"text": "a", "further": 1}).is_valid()
