@@ -152,7 +152,7 @@ class Busy(Problem):
 
 
 class InternalError(Problem):
-    """A fault of ours; its log has the details, the answer has none."""
+    """A fault of ours; the answer has no details, the log has them under the name in `incident`."""
 
     code, status, title, reason = "internal-error", 500, "The control plane made a mistake", "InternalError"
-    cure = "Repeat it once; if it stays, look into the log of the web process and report it."
+    cure = "Repeat it once; if it stays, look for `incident` in the log of the web process and report it."

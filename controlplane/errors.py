@@ -1,5 +1,7 @@
 """Answers to everything that went wrong: problem documents, Rasa bodies or pages, chosen by the path."""
 
+import logging
+import secrets
 import sys
 from typing import Any
 
@@ -18,6 +20,8 @@ from accounts.authentication import door
 from accounts.problems import Problem
 from environments import RASA_X_VERSION
 from environments.errors import DatabaseAway
+
+logger = logging.getLogger(__name__)
 
 
 def rasa_body(problem: Problem) -> dict[str, Any]:
@@ -141,8 +145,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
         away = DatabaseAway("The database does not answer now. Try again.", headers={"Retry-After": "5"})
         return answer(away, request)
     problem = as_problem(error) if isinstance(error, Exception) else None
-    return answer(
-        problem or problems.InternalError("This is a fault of the control plane; its log has the details."), request
+    return answer(problem or _incident(request), request)
+
+
+def _incident(request: HttpRequest) -> Problem:
+    """What is told of a bug: the name under which the log has it. Its traceback is logged right after this."""
+    incident = secrets.token_hex(4)
+    logger.error("Incident %s: %s %s", incident, request.method, request.path)
+    return problems.InternalError(
+        f"This is a fault of the control plane; its log has the details under {incident}.", incident=incident
     )
 
 

@@ -135,7 +135,7 @@ class NameTaken(Problem):
     """Another model of the project has the name; names are never given twice while both exist."""
 
     code, status, title, reason = "name-taken", 409, "A model of this name exists", "ModelExistsError"
-    cure = "Choose another name, or upload with `on_conflict=suffix`."
+    cure = "Choose another name; an upload can also send `on_conflict=suffix`."
 
 
 class BytesTaken(Problem):

@@ -60,9 +60,8 @@ def name_conflict(*, project: Project, name: str, sha256: str = "", job: Job | N
     """Why `name` cannot be given to the bytes (none yet: to any), None if it can. `job` may use what it reserved."""
     others = TrainedModel.objects.filter(project=project, name=name).exclude(hash=sha256)
     if others.present().exists():
-        return errors.NameTaken(
-            f"There is another model named {name}. Choose another name, or send on_conflict=suffix.", existing=name
-        )
+        cure = ", or send on_conflict=suffix." if sha256 and job is None else "."
+        return errors.NameTaken(f"There is another model named {name}. Choose another name{cure}", existing=name)
     if others.exclude(promoted_at=None).exists():
         return errors.NameReserved(
             f"A deleted model named {name} was promoted once, and history tells of it. Choose another name.", name=name

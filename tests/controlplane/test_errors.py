@@ -155,10 +155,21 @@ def test_an_unknown_address_under_the_api_is_never_html(anyone, url):
     check_rasa(anyone.get(url), 404, "not-found")
 
 
-@pytest.mark.parametrize("url", ["/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v1/nothing/"])
-@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
-def test_an_unknown_native_address_is_a_problem_document(anyone, url, method):
-    check_native(getattr(anyone, method)(url), 404, "not-found", url)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
+def test_an_unknown_address_is_told_of_to_every_method(anyone, method):
+    for url in ("/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v1/nothing/"):
+        check_native(anyone.generic(method, url), 404, "not-found", url)
+    for url in ("/api", "/api/nothing", "/api/projects/default/nothing", "/models/a/b/c", "/conversations/a/nothing"):
+        check_rasa(anyone.generic(method, url), 404, "not-found")
+
+
+@pytest.mark.parametrize("url", [NATIVE, RASA_X])
+def test_a_crash_names_what_the_log_has_of_it(anyone, url, caplog):
+    document = anyone.get(url).json()
+    incident = (document if url == NATIVE else document["details"])["incident"]
+    told = [record.getMessage() for record in caplog.records]
+    assert f"Incident {incident}: GET {url}" in told
+    assert incident in (document["detail"] if url == NATIVE else document["message"])
 
 
 @pytest.mark.parametrize(
@@ -170,6 +181,8 @@ def test_an_unknown_native_address_is_a_problem_document(anyone, url, method):
         ('"text"', "application/json", 400, "invalid-fields"),
         ("null", "application/json", 400, "invalid-fields"),
         ('{"inner": NaN}', "application/json", 400, "bad-request"),
+        ('{"inner": [], "inner": []}', "application/json", 400, "bad-request"),
+        ("9" * 5000, "application/json", 400, "bad-request"),
         ("[" * 100_000, "application/json", 400, "bad-request"),
         (b'{"inner": "\xff"}', "application/json", 400, "bad-request"),
         ('{"inner": [{"name": "\\ud800"}]}', "application/json", 400, "invalid-fields"),

@@ -72,7 +72,9 @@ def test_a_bad_body_names_the_field(as_ben, worker, body, field):
 def test_what_cannot_be_now_is_a_conflict(as_ben, production, otter, worker):
     assert submit(as_ben).json()["type"] == "/problems/no-bundle"
     BundleFactory()
-    assert submit(as_ben, model_name="brisk-otter").json()["type"] == "/problems/name-taken"
+    taken = submit(as_ben, model_name="brisk-otter").json()
+    assert taken["type"] == "/problems/name-taken"
+    assert taken["detail"] == "There is another model named brisk-otter. Choose another name."
     assert submit(as_ben, model_name="new").status_code == 201
     taken = submit(as_ben, model_name="new")
     assert (taken.status_code, taken.json()["type"]) == (409, "/problems/name-reserved")
