@@ -17,6 +17,7 @@ from environments import diffs, errors, permissions
 from environments.actions import promotions, tags, trained_models
 from environments.api.scope import find_model
 from environments.models import Environment, Promotion, Tag, TrainedModel
+from environments.models.trained_model import TrainedModelQuerySet
 from environments.pages.access import PageRequest, page
 from environments.pages.commands import curl, public_url
 from environments.pages.overview import matrix
@@ -62,16 +63,16 @@ def _columns(sort: str) -> list[Column]:
     return [*columns, Column("Intents", "", "", number=True)]
 
 
-def _filtered(request: PageRequest, owners: list[Environment]) -> QuerySet[TrainedModel]:
+def _filtered(request: PageRequest, owners: list[Environment]) -> TrainedModelQuerySet:
     """The models that the search and the filters leave."""
     asked = request.GET
     rows = TrainedModel.objects.visible_to(request.actor, request.project)
     if text := asked.get("q", "").strip():
         rows = rows.filter(Q(name__icontains=text) | Q(hash__istartswith=text) | Q(model_id__istartswith=text))
     if tag := asked.get("tag"):
-        rows = rows.filter(tags__name=tag)
+        rows = rows.tagged(tag)
     if asked.get("environment") in {environment.name for environment in owners}:
-        rows = rows.filter(tags__name=asked["environment"])
+        rows = rows.tagged(asked["environment"])
     if version := asked.get("version"):
         rows = rows.filter(version=version)
     if by := asked.get("by"):
