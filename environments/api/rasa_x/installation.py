@@ -116,7 +116,7 @@ class VersionView(OpenView):
 
 class ConfigView(RasaXView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        token = service_token_of(request) if request.method == "GET" else None
+        token = service_token_of(request) if request.method in ("GET", "HEAD") else None
         if token is None:
             return super().dispatch(request, *args, **kwargs)
         environment = service_tokens.environment_of(token)

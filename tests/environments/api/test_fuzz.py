@@ -12,15 +12,11 @@ import zlib
 import hypothesis
 import pytest
 import schemathesis
-from django.core.handlers.wsgi import WSGIHandler
 from django.db import transaction
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from accounts.actions import api_tokens
-from accounts.actor import API, Actor
-from environments.actions import jobs, promotions
-from environments.serving import service_tokens
+from controlplane.requests import Handler
 from tests.repeats import NIGHTLY, times
 
 pytestmark = pytest.mark.nightly
@@ -42,7 +38,7 @@ CONFIG = SchemathesisConfig.from_dict(
         "analysis": {"constants": {"enabled": False}},
     }
 )
-HANDLER = WSGIHandler()
+HANDLER = Handler()
 
 
 def application(environ, start_response):
@@ -55,45 +51,6 @@ def application(environ, start_response):
 
 
 schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", application, config=CONFIG)
-
-
-@pytest.fixture
-def known(settings, production, experimental, worker, stored_model, bundle, by_ana, fake_rasa, sent):
-    """What parameters and members of bodies are called by that exist."""
-    settings.MAX_WAITS = 0
-    otter = stored_model("brisk-otter", tags=["nightly"])
-    stored_model("calm-heron")
-    production.url, production.rasa_token = fake_rasa.url, "s3cret"
-    production.save()
-    fake_rasa.token = "s3cret"
-    fake_rasa.load(model_id=otter.model_id)
-    promotion = promotions.promote(environment=production, model=otter, by=by_ana).promotion
-    job = jobs.submit(project=production.project, by=by_ana, bundle=bundle)
-    _, _ = api_tokens.create(user=by_ana.user, name="spare", by=by_ana)
-    return {
-        "project": "default",
-        "environment": "production",
-        "model": "brisk-otter",
-        "against": "calm-heron",
-        "expected": "brisk-otter",
-        "tag": "nightly",
-        "tags": ["nightly"],
-        "conversation": "me",
-        "promotion": str(promotion.pk),
-        "to": str(promotion.pk),
-        "bundle": str(bundle.pk),
-        "job": str(job.pk),
-        "token": str(by_ana.user.api_tokens.get().pk),
-    }
-
-
-@pytest.fixture
-def callers(ana, ben, worker):
-    """The headers of each kind of caller."""
-    made = {user: api_tokens.create(user=user, name="fuzz", by=Actor(user=user, via=API))[1] for user in (ana, ben)}
-    tokens = {user.username: secret for user, secret in made.items()}
-    tokens["worker"] = service_tokens.service_token(worker)
-    return {who: {"Authorization": f"Bearer {token}"} for who, token in tokens.items()} | {"nobody": {}}
 
 
 def with_names_that_exist(case, known):

@@ -5,33 +5,13 @@ import re
 import pytest
 from django.core.management import call_command
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
-FAMILIES = ("api/", "models/", "conversations/")
-# The document itself and its page are not described in it.
-OUTSIDE = {"api/schema/", "api/docs/"}
+from tests.routes import API_ROUTES, described
+
 # Answered without credentials, on purpose.
 OPEN = {("get", "/api/health"), ("get", "/api/version")}
 METHODS = ("get", "put", "post", "patch", "delete", "head")
-
-
-def routes(resolver=None, prefix=""):
-    """(route, view class or function) of every API route in the URL configuration."""
-    for entry in (resolver or get_resolver()).url_patterns:
-        route = prefix + str(entry.pattern).lstrip("^")
-        if isinstance(entry, URLResolver):
-            yield from routes(entry, route)
-        elif isinstance(entry, URLPattern) and route.startswith(FAMILIES) and route not in OUTSIDE:
-            yield route, getattr(entry.callback, "view_class", entry.callback)
-
-
-def described(route):
-    """The route as the document spells it."""
-    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
-
-
-ROUTES = sorted(routes(), key=lambda found: found[0])
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +23,7 @@ def test_it_is_valid_and_without_warnings(capsys):
     call_command("spectacular", validate=True, fail_on_warn=True, file="/dev/null")
 
 
-@pytest.mark.parametrize(("route", "view"), ROUTES, ids=[route for route, _ in ROUTES])
+@pytest.mark.parametrize(("route", "view"), API_ROUTES, ids=[route for route, _ in API_ROUTES])
 def test_every_route_is_described_with_every_method(document, route, view):
     operations = document["paths"].get(described(route))
     assert operations, f"{route} is missing: views are classes with @extend_schema"
