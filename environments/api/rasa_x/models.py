@@ -160,8 +160,8 @@ class ModelView(RasaXView):
 
 
 def _whole_number(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name, "")
-    if not text:
+    text = request.query_params.get(name)
+    if text is None:
         return default
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise BadRequest(f"{name} is a whole number of at most 18 digits.")

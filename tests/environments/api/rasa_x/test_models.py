@@ -77,7 +77,15 @@ def test_limit_and_offset_cut_the_list_and_the_total_stays(as_ben, project):
 
 @pytest.mark.parametrize(
     "query",
-    [{"limit": "-1"}, {"limit": "ten"}, {"limit": "٣"}, {"offset": "1.5"}, {"offset": "²"}, {"limit": "9" * 30}],
+    [
+        {"limit": "-1"},
+        {"limit": ""},
+        {"limit": "ten"},
+        {"limit": "٣"},
+        {"offset": "1.5"},
+        {"offset": "²"},
+        {"limit": "9" * 30},
+    ],
 )
 def test_a_limit_that_is_no_whole_number_is_refused(as_ben, project, query):
     response = as_ben.get(URL, query)
