@@ -1,6 +1,5 @@
 """Uploads and downloads over a real connection: cut, slow, in chunks, and large."""
 
-import contextlib
 import gzip
 import io
 import json
@@ -17,6 +16,7 @@ from environments.api.limits import DOWNLOADS
 from environments.models import TrainedModel
 from tests import multipart
 from tests.archives import file, folder, rasa_archive, rasa_metadata, sha256
+from tests.sockets import TYPE, Wire, answer, length
 
 URL = "/api/projects/default/models"
 OTTER = rasa_archive("brisk-otter")
@@ -27,45 +27,10 @@ def noise(size):
     return b"".join(sha256(str(n).encode()).encode() for n in range(size // 64))
 
 
-class Wire:
-    """A connection on which every byte is ours."""
-
-    def __init__(self, server, token):
-        self._address = (server.thread.host, server.thread.port)
-        self._token = token
-
-    @contextlib.contextmanager
-    def open(self, method, path, *headers, token=None):
-        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
-        lines += [f"Authorization: Bearer {token or self._token}", *headers, "", ""]
-        with socket.create_connection(self._address, timeout=20) as connection:
-            connection.sendall("\r\n".join(lines).encode())
-            yield connection
-
-
-def answer(connection):
-    """Status, headers and body of the answer, read to the end of the connection."""
-    received = bytearray()
-    with contextlib.suppress(ConnectionResetError):
-        while data := connection.recv(65536):
-            received += data
-    head, _, body = bytes(received).partition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
-    return int(lines[0].split()[1]), headers, body
-
-
 @pytest.fixture
 def wire(live_server, ben, by_ben):
     _, token = api_tokens.create(user=ben, name="wire", by=by_ben)
-    return Wire(live_server, token)
-
-
-def length(body):
-    return f"Content-Length: {len(body)}"
-
-
-TYPE = f"Content-Type: {multipart.CONTENT_TYPE}"
+    return Wire(live_server.thread.host, live_server.thread.port, token)
 
 
 def nothing_kept(home):
