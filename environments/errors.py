@@ -152,6 +152,13 @@ class NameReserved(Problem):
     cure = "Choose another name."
 
 
+class StorageUnusable(Problem):
+    """The folder of archives is read-only, not mounted, not permitted, or its disk fails; the log says which."""
+
+    code, status, title, reason = "storage-unusable", 503, "The storage cannot be written", "StorageUnusable"
+    cure = "Look at the folder of archives and its disk, then repeat the upload."
+
+
 class StorageFull(Problem):
     """The storage has no room for the upload; nothing was kept."""
 

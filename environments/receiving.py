@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from environments.actions import tags as tag_actions
 from environments.actions.trained_models import REFUSE, OnConflict, Registered
 from environments.clients import storage
 from environments.models import Bundle, Job
+
+logger = logging.getLogger(__name__)
 
 Received = Registered
 
@@ -128,7 +131,7 @@ def _spool() -> Path:
 
 @contextlib.contextmanager
 def full_storage_told() -> Iterator[None]:
-    """Turn a full store into a refusal that says so."""
+    """Turn a store that is full, or cannot be written, into a refusal that says so."""
     try:
         with storage.full_disk_told():
             yield
@@ -137,3 +140,9 @@ def full_storage_told() -> Iterator[None]:
             "There is no space left for archives. Delete models that nothing needs, or enlarge the storage; then "
             "repeat the upload."
         ) from full
+    except storage.StorageUnusable as unusable:
+        logger.error("the storage cannot be written: %s", unusable)
+        raise errors.StorageUnusable(
+            f"The storage cannot be written now ({unusable}). Nothing was kept; repeat the upload when it can.",
+            headers={"Retry-After": "60"},
+        ) from unusable

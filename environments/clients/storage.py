@@ -8,6 +8,7 @@ import errno
 import fcntl
 import hashlib
 import io
+import logging
 import os
 import re
 import secrets
@@ -17,7 +18,15 @@ from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
+
+logger = logging.getLogger(__name__)
+
+# Of a store that cannot be written now, and may be another time.
+UNUSABLE = frozenset(
+    {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR, errno.EISDIR, errno.ESTALE}
+    | {errno.ENOENT, errno.EMFILE, errno.ENFILE}
+)
 
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -28,6 +37,10 @@ class StorageError(Exception):
 
 class StorageFull(StorageError):
     """No space, or the quota is used up."""
+
+
+class StorageUnusable(StorageError):
+    """It cannot be written: read-only, no permission, a disk that fails."""
 
 
 class StorageMissing(StorageError):
@@ -86,13 +99,38 @@ class Storage(Protocol):
 
 @contextlib.contextmanager
 def full_disk_told() -> Iterator[None]:
-    """Turn the operating system's word for a full disk or quota into `StorageFull`."""
+    """Turn the operating system's words for a full disk or quota into `StorageFull`, for others `StorageUnusable`."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull(os.strerror(error.errno)) from error
+        if error.errno in UNUSABLE:
+            raise StorageUnusable(os.strerror(error.errno or 0)) from error
         raise
+
+
+Identity = tuple[int, int, int, int]
+
+
+class _Sound(io.FileIO):
+    """A file that was verified. Reading it on after it was changed raises `StorageDamaged`: who reads it cannot see
+    that it ended as another one than it began, and would take it for whole."""
+
+    def __init__(self, path: Path, sha256: str) -> None:
+        super().__init__(path)
+        self._sha256 = sha256
+        self._identity: Identity | None = None
+
+    def verified(self, identity: Identity) -> None:
+        self._identity = identity
+        self.seek(0)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if self._identity is not None and identity_of(self) != self._identity:
+            raise StorageDamaged(self._sha256)
+        return data
 
 
 class _IncomingFile:
@@ -126,9 +164,6 @@ class _IncomingFile:
     def close(self) -> None:
         self._file.close()
         self._path.unlink(missing_ok=True)
-
-
-Identity = tuple[int, int, int, int]
 
 
 class DiskStorage:
@@ -186,7 +221,7 @@ class DiskStorage:
 
     def open(self, sha256: str) -> BinaryIO:
         try:
-            file = self._path(sha256).open("rb")
+            file = _Sound(self._path(sha256), sha256)
         except FileNotFoundError:
             raise StorageMissing(sha256) from None
         try:
@@ -194,20 +229,20 @@ class DiskStorage:
         except BaseException:
             file.close()
             raise
-        return file
+        return cast(BinaryIO, file)
 
-    def _verify(self, file: io.BufferedReader, sha256: str) -> None:
+    def _verify(self, file: _Sound, sha256: str) -> None:
         with self._guard:
             verifying = self._verifying.setdefault(sha256, threading.Lock())
         # Many servers ask for a new model at once: one of them reads it, the others wait for the result.
         with verifying:
-            identity, (seen, sound) = _identity(file), self._looked_at.get(sha256, (None, False))
+            identity, (seen, sound) = identity_of(file), self._looked_at.get(sha256, (None, False))
             if seen != identity:
                 sound = _is_sound(file, sha256)
                 self._looked_at[sha256] = identity, sound
         if not sound:
             raise StorageDamaged(sha256)
-        file.seek(0)
+        file.verified(identity)
 
     def delete(self, sha256: str) -> None:
         self._path(sha256).unlink(missing_ok=True)
@@ -226,27 +261,38 @@ class DiskStorage:
 
     def _remove_if_older(self, path: Path, before: float) -> bool:
         with self._lock(), contextlib.suppress(FileNotFoundError):
-            if path.stat().st_mtime < before:
+            # Nobody but a person makes a folder here.
+            if path.stat().st_mtime < before and not path.is_dir():
                 path.unlink()
                 return True
         return False
 
     def scrub(self) -> Iterator[str]:
         for sha256 in self.hashes():
-            # What is deleted meanwhile is not damaged.
-            with contextlib.suppress(FileNotFoundError), self._path(sha256).open("rb") as file:
-                identity, sound = _identity(file), _is_sound(file, sha256)
-                self._looked_at[sha256] = identity, sound
-                if not sound:
-                    yield sha256
+            try:
+                sound = self._look_at(sha256)
+            except FileNotFoundError:
+                continue  # What is deleted meanwhile is not damaged.
+            except OSError as error:
+                # Nor is what cannot be opened now; it must not keep the others from being read.
+                logger.warning("%s cannot be read: %s", sha256, error.strerror)
+                continue
+            if not sound:
+                yield sha256
+
+    def _look_at(self, sha256: str) -> bool:
+        with self._path(sha256).open("rb") as file:
+            identity, sound = identity_of(file), _is_sound(file, sha256)
+        self._looked_at[sha256] = identity, sound
+        return sound
 
 
-def _identity(file: io.BufferedReader) -> Identity:
+def identity_of(file: io.IOBase) -> Identity:
     status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _is_sound(file: io.BufferedReader, sha256: str) -> bool:
+def _is_sound(file: io.FileIO | io.BufferedReader, sha256: str) -> bool:
     try:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError as error:

@@ -14,7 +14,7 @@ from datetime import timedelta
 import pytest
 
 from environments.clients import storage
-from environments.clients.storage import DiskStorage, StorageDamaged, StorageFull, StorageMissing
+from environments.clients.storage import DiskStorage, StorageDamaged, StorageFull, StorageMissing, StorageUnusable
 from tests.archives import sha256
 
 OTTER, HERON = b"brisk-otter" * 1000, b"calm-heron" * 1000
@@ -315,9 +315,49 @@ def test_a_full_disk_and_a_full_quota_are_told(code):
         raise OSError(code, "full")
 
 
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EIO, errno.ENOENT, errno.EMFILE])
+def test_a_store_that_cannot_be_written_is_told(code):
+    with pytest.raises(StorageUnusable), storage.full_disk_told():
+        raise OSError(code, "away")
+
+
 def test_other_faults_of_the_machine_stay_what_they_are():
-    with pytest.raises(PermissionError), storage.full_disk_told():
-        raise PermissionError(errno.EACCES, "denied")
+    with pytest.raises(BrokenPipeError), storage.full_disk_told():
+        raise BrokenPipeError(errno.EPIPE, "broken")
+
+
+def test_who_reads_what_is_changed_meanwhile_does_not_take_it_for_whole(disk):
+    key = put(disk, OTTER)
+    with disk.open(key) as file:
+        assert file.read(10) == OTTER[:10]
+        (disk.folder / key).write_bytes(b"x" * len(OTTER))
+        with pytest.raises(StorageDamaged):
+            file.read(10)
+    with pytest.raises(StorageDamaged):
+        disk.open(key)
+
+
+def test_who_reads_what_comes_anew_meanwhile_reads_on(disk):
+    key = put(disk, OTTER)
+    with disk.open(key) as file:
+        put(disk, OTTER)
+        assert file.read() == OTTER
+
+
+def test_a_folder_in_the_place_of_a_file_keeps_nothing_else_from_being_read(disk):
+    away, rotten = put(disk, OTTER), put(disk, HERON)
+    (disk.folder / away).unlink()
+    (disk.folder / away).mkdir()
+    (disk.folder / rotten).write_bytes(b"rot")
+    assert list(disk.scrub()) == [rotten]
+    with pytest.raises(OSError, match="directory"):
+        disk.open(away)
+    os.utime(disk.folder / away, (0, 0))
+    os.utime(disk.folder / rotten, (0, 0))
+    assert disk.sweep(set(), HOUR) == 1
+    with pytest.raises(StorageUnusable):
+        put(disk, OTTER)
+    assert list((disk.folder / "incoming").iterdir()) == []
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
