@@ -93,6 +93,8 @@ class Transport(filesystem.Transport):
     """Each connection looks up bindings in the folder: those remembered for a whole process would outlive it."""
 
     Channel = Channel
+    # A worker tries again until the folder is there and can be written; any other error would end it.
+    connection_errors = (*filesystem.Transport.connection_errors, OSError)  # type: ignore[assignment]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
