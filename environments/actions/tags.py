@@ -44,11 +44,24 @@ def _check_door(environment: Environment, by: Actor) -> None:
         )
 
 
+def _owner_of(project: Project, tag: str, by: Actor) -> Environment | None:
+    """The environment whose tag it is, after the checks. Of a free tag none becomes one until the transaction ends."""
+    check_can_put(project=project, tag=tag, by=by)
+    environment = environment_of(project, tag)
+    if environment is not None:
+        return environment
+    trained_models.lock_names(project)
+    # One may have been defined before the lock was had.
+    environment = environment_of(project, tag)
+    if environment is not None:
+        check_can_put(project=project, tag=tag, by=by)
+    return environment
+
+
 @transaction.atomic
 def put(*, project: Project, tag: str, model: TrainedModel, by: Actor, reason: str = "") -> Outcome | None:
     """Make `tag` point to `model`; what it pointed to loses it. The outcome where it was a promotion."""
-    check_can_put(project=project, tag=tag, by=by)
-    environment = environment_of(project, tag)
+    environment = _owner_of(project, tag, by)
     if environment is not None:
         return promotions.promote(environment=environment, model=model, by=by, reason=reason)
     _put_free(project, tag, model, by)
@@ -56,7 +69,6 @@ def put(*, project: Project, tag: str, model: TrainedModel, by: Actor, reason: s
 
 
 def _put_free(project: Project, tag: str, model: TrainedModel, by: Actor) -> None:
-    trained_models.lock_names(project)
     locked = TrainedModel.objects.select_for_update().get(pk=model.pk)
     if locked.deleted_at:
         raise errors.ModelGone(f"{locked.name} was deleted. Upload the same archive again to tag it.")
@@ -71,15 +83,14 @@ def _put_free(project: Project, tag: str, model: TrainedModel, by: Actor) -> Non
 def remove(*, project: Project, tag: str, by: Actor, model: TrainedModel | None = None) -> Outcome | None:
     """Take `tag` away from the model that has it (from `model` only, where one is named): of an environment, a
     promotion to nothing. Raises `NotFound` where there is nothing to take."""
-    environment = environment_of(project, tag)
-    check_can_put(project=project, tag=tag, by=by)
-    trained_models.lock_names(project)
+    environment = _owner_of(project, tag, by)
     name = environment.name if environment else tag
     held = Tag.objects.select_related("model").filter(project=project, name=name).first()
     if held is None or (model is not None and held.model_id != model.pk):
         raise NotFound(f"{model.name if model else 'No model'} does not carry the tag {tag}.")
     if environment is not None:
-        return promotions.promote(environment=environment, model=None, by=by)
+        expected = promotions.UNSPECIFIED if model is None else model.name
+        return promotions.promote(environment=environment, model=None, by=by, expected=expected)
     held.delete()
     _audit("tag.remove", project, tag, by, held.model, None)
     return None

@@ -5,7 +5,7 @@ Prints one JSON object. Argument: how many promote at once.
 
 import json
 import sys
-import threading
+from functools import partial
 from itertools import pairwise
 
 import django
@@ -13,13 +13,13 @@ import django
 django.setup()
 
 from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
 
 from accounts.actor import API, Actor  # noqa: E402
 from accounts.models import AuditEvent  # noqa: E402
 from environments import errors  # noqa: E402
 from environments.actions import promotions  # noqa: E402
 from environments.models import Environment, Promotion, Tag  # noqa: E402
+from tests.at_once import at_once  # noqa: E402
 from tests.factories import EnvironmentFactory, TrainedModelFactory, UserFactory  # noqa: E402
 
 
@@ -27,28 +27,18 @@ def race(people: int, **options: object) -> dict[str, int]:
     """Everybody promotes another model at the same moment; how it ended for how many."""
     production = Environment.objects.get(name="production")
     models = TrainedModelFactory.create_batch(people)
-    start = threading.Barrier(people)
-    ends: list[str] = []
+    actors = [
+        Actor(user=UserFactory(username=f"person-{number}", is_superuser=True), via=API) for number in range(people)
+    ]
 
-    def promote(number: int) -> None:
-        by = Actor(user=UserFactory(username=f"person-{number}", is_superuser=True), via=API)
-        start.wait()
+    def act(number: int) -> str:
         try:
-            promotions.promote(environment=production, model=models[number], by=by, **options)
-            ends.append("promoted")
+            promotions.promote(environment=production, model=models[number], by=actors[number], **options)
         except errors.StalePromotion as refused:
-            ends.append("told who" if refused.data["by"].startswith("person-") else "told nobody")
-        except Exception as error:
-            ends.append(repr(error))
-        finally:
-            connection.close()
+            return "told who" if refused.data["by"].startswith("person-") else "told nobody"
+        return "promoted"
 
-    threads = [threading.Thread(target=promote, args=(number,)) for number in range(people)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return {end: ends.count(end) for end in sorted(set(ends))}
+    return at_once([partial(act, number) for number in range(people)])
 
 
 def chain_is_whole() -> bool:

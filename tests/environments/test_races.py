@@ -10,8 +10,21 @@ import psycopg
 import pytest
 
 from tests import services
+from tests.repeats import times
 
-PEOPLE = 20
+PEOPLE = 50
+ROUNDS = times(5, nightly=50)
+# How each race may end, whoever comes first.
+ENDS = {
+    "retire_against_promote": {"promoted + synced", "environment-retired + synced"},
+    "follow_against_promote": {"promoted + synced", "environment-follows + synced"},
+    "adopt_against_promote": {"promoted + synced"},
+    "rollback_against_promote": {"promoted + rolled back"},
+    "delete_against_promote": {"model-in-use + promoted", "deleted + model-gone"},
+    "free_tag_against_define": {"tag-conflict + tagged", "defined + promoted"},
+    "define_against_define": {"defined + environment-exists"},
+    "upload_with_tag_against_delete": {"deleted + uploaded", "deleted + model-gone"},
+}
 
 
 @pytest.fixture
@@ -32,13 +45,13 @@ def postgresql():
 def race(request, tmp_path):
     """Run a module in a process and on a database of its own; what it found."""
 
-    def race(module: str) -> dict[str, object]:
+    def race(module: str, count: int = PEOPLE) -> dict[str, object]:
         settings = {
             "DJANGO_SETTINGS_MODULE": "controlplane.settings",
             "DATABASE_URL": request.getfixturevalue(request.param),
             "CONTROLPLANE_HOME": str(tmp_path),
         }
-        command = [sys.executable, "-m", f"tests.environments.{module}", str(PEOPLE)]
+        command = [sys.executable, "-m", f"tests.environments.{module}", str(count)]
         done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
@@ -67,3 +80,10 @@ def test_uploads_and_deletions_at_the_same_moment_agree_on_what_is_there(race):
         "swept clean": True,
         "sound": True,
     }
+
+
+@pytest.mark.nightly
+def test_whatever_happens_to_an_environment_while_somebody_promotes_its_history_is_whole(race):
+    found = race("environment_race", ROUNDS)
+    assert found["faults"] == []
+    assert {kind: set(ends) - ENDS[kind] for kind, ends in found["ended"].items()} == {kind: set() for kind in ENDS}

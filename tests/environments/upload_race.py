@@ -6,8 +6,6 @@ Prints one JSON object. Argument: how many act at once.
 import io
 import json
 import sys
-import threading
-from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -16,40 +14,15 @@ import django
 django.setup()
 
 from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
 
 from accounts.actor import API, Actor  # noqa: E402
-from accounts.problems import Problem  # noqa: E402
 from environments import stores  # noqa: E402
 from environments.actions import promotions, trained_models  # noqa: E402
 from environments.models import Tag, TrainedModel  # noqa: E402
 from environments.receiving import receive_model  # noqa: E402
 from tests.archives import rasa_archive, sha256  # noqa: E402
+from tests.at_once import at_once  # noqa: E402
 from tests.factories import EnvironmentFactory, ProjectFactory, UserFactory  # noqa: E402
-
-
-def at_once(acts: list[Callable[[], str]]) -> dict[str, int]:
-    """How many of `acts`, begun at the same moment, ended how."""
-    start = threading.Barrier(len(acts))
-    ends: list[str] = []
-
-    def run(act: Callable[[], str]) -> None:
-        start.wait()
-        try:
-            ends.append(act())
-        except Problem as problem:
-            ends.append(problem.code)
-        except Exception as error:
-            ends.append(repr(error))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return dict(sorted(Counter(ends).items()))
 
 
 def main() -> None:
