@@ -150,6 +150,8 @@ PROCESS_MEMORY = "locmemcache://controlplane"
 CACHES = {
     "default": {name.upper(): value for name, value in env.cache_url("CACHE_URL", default=PROCESS_MEMORY).items()}
 }
+if CACHES["default"]["BACKEND"].endswith("LocMemCache"):
+    CACHES["default"]["BACKEND"] = "controlplane.memory_cache.PlainLocMemCache"
 if CACHES["default"]["BACKEND"].endswith("RedisCache"):
     # Seconds; CACHE_URL may say otherwise. Polls do without a cache that takes longer.
     CACHES["default"]["OPTIONS"] = {"socket_timeout": 1, "socket_connect_timeout": 1} | CACHES["default"].get(
