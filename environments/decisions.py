@@ -184,7 +184,8 @@ def _heard(record: Record, etag: str, known: bool, situation: Situation, now: fl
         polls=(*record.polls, now)[-(4 * situation.workers + 1) :],
     )
     heard = _with_interval(heard, situation.workers, now)
-    heard = replace(heard, agreed=(same and heard.agreed) or _agree(heard, situation, now))
+    agreed = (same and heard.agreed) or _agree(heard, situation, now)
+    heard = heard if heard.agreed == agreed else replace(heard, agreed=agreed)
     if known and heard.proved != etag and heard.agreed:
         return replace(heard, proved=etag, proved_at=now, proof_due=True)
     return heard

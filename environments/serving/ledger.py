@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from redis import RedisError
 
 from environments.decisions import Record
@@ -36,6 +37,11 @@ FORGOTTEN_AFTER = timedelta(hours=1)
 CACHE_ERRORS = (RedisError, OSError)
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
+# Django's bulk_update writes a CASE of all rows for each column, which takes twenty times longer to write than this.
+HEARTBEAT = f"""
+    UPDATE {Replica._meta.db_table} SET address = %s, last_poll_at = %s, record = %s, forgotten_at = NULL WHERE id = %s
+"""  # noqa: S608 - a name of our own table alone
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -53,6 +59,7 @@ def at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+@lru_cache(maxsize=1024)
 def _key(environment_id: int, name: str) -> str:
     return f"replica:{environment_id}:{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
@@ -69,18 +76,19 @@ def _cache_is_shared() -> bool:
 @contextmanager
 def hold(environment_id: int, name: str) -> Iterator[None]:
     """One poll of a replica at a time, across threads and, with a shared cache, across processes."""
-    key, holder = _key(environment_id, name), uuid.uuid4().hex
+    key = _key(environment_id, name)
     with _locks[int(key[-8:], 16) % len(_locks)]:
-        held = _cache_is_shared() and _hold_shared(f"{key}:held", holder)
+        holder = _hold_shared(f"{key}:held") if _cache_is_shared() else None
         try:
             yield
         finally:
-            if held:
+            if holder:
                 _let_go(f"{key}:held", holder)
 
 
-def _hold_shared(key: str, holder: str) -> bool:
-    deadline = time.monotonic() + HOLD_PATIENCE
+def _hold_shared(key: str) -> str | None:
+    """Who holds it now, by a name of its own; None where the cache is away."""
+    holder, deadline = uuid.uuid4().hex, time.monotonic() + HOLD_PATIENCE
     try:
         with outages.cache.asked():
             while not cache.add(key, holder, timeout=HOLD_SECONDS):
@@ -89,8 +97,8 @@ def _hold_shared(key: str, holder: str) -> bool:
                     break
                 time.sleep(0.005)
     except CACHE_ERRORS:
-        return False
-    return True
+        return None
+    return holder
 
 
 def _let_go(key: str, holder: str) -> None:
@@ -276,14 +284,25 @@ def _write_heartbeats(keys: list[str]) -> tuple[int, list[Entry]]:
     written = dict(locked.values_list("pk", "last_poll_at"))
     found: list[Entry] = list(cache.get_many(keys).values())
     news = [entry for entry in found if entry.pk is None or entry.record.proof_due]
-    rows = [
-        Replica(pk=entry.pk, environment_id=entry.environment_id, **_fields(entry))
+    heartbeats = [
+        _values(entry)
         for entry in found
         # What could not be cached was written at once, and may be newer.
         if entry.pk in written and not entry.record.proof_due and _polled_at(entry) >= written[entry.pk]
     ]
-    Replica.objects.bulk_update(rows, ["address", "last_poll_at", "record", "forgotten_at"], batch_size=200)
+    with connection.cursor() as cursor:
+        cursor.executemany(HEARTBEAT, heartbeats)
     return len(found), news
+
+
+def _values(entry: Entry) -> list[Any]:
+    """`_fields` as `HEARTBEAT` takes them."""
+    return [
+        entry.address,
+        connection.ops.adapt_datetimefield_value(_polled_at(entry)),
+        connection.ops.adapt_json_value(entry.record.as_json(), None),
+        entry.pk,
+    ]
 
 
 def forget(environment: Environment, names: Iterable[str], now: datetime) -> None:
