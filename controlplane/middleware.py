@@ -1,10 +1,14 @@
-"""What every request passes: the strict Content-Security-Policy, text that can be stored, and paths with or
-without final slash."""
+"""What every request passes: the strict Content-Security-Policy, text that can be stored, paths with or without final
+slash, and the early answer to Rasa servers."""
 
 from collections.abc import Callable
 
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponseBase
+
+from accounts.problems import Problem
+from controlplane import errors
+from environments.api.rasa_x import pulls
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -53,5 +57,18 @@ def final_slash(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         request.path_info = canonical_path(request.path_info)
         return get_response(request)
+
+    return middleware
+
+
+def rasa_servers(get_response: Handler) -> Handler:
+    """Answer Rasa servers before what is for people alone: sessions, CSRF, sign-in, messages."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        try:
+            answer = pulls.answer(request)
+        except Problem as problem:
+            return errors.answer(problem, request)
+        return get_response(request) if answer is None else answer
 
     return middleware

@@ -1,13 +1,15 @@
 """The serving route: a Rasa server pulls its model here, and each poll proves what it has loaded.
 
-`GET …/models/tags/{tag}` and the short forms `/models/{project}@{tag}` and `/models/{project}`. Polls skip DRF: they
-come by the hundred a second. People and scripts download by tag through the same route; nothing of theirs is recorded.
+`GET …/models/tags/{tag}` and the short forms `/models/{project}@{tag}` and `/models/{project}`. Polls come by the
+hundred a second, so they are answered before Django looks for a session, and skip DRF. People and scripts download by
+tag through the same routes; nothing of theirs is recorded.
 """
 
 from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -17,6 +19,7 @@ from accounts.models.project import DEFAULT as DEFAULT_PROJECT
 from accounts.problems import NotFound
 from environments import permissions
 from environments.api.archives import archive_response, not_modified
+from environments.api.rasa_x.routes import in_project
 from environments.api.schema import rasa_refusals
 from environments.api.views import RasaXView
 from environments.decisions import Answer, Decision
@@ -49,13 +52,7 @@ def service_token_of(request: HttpRequest) -> str | None:
 
 
 class TagView(RasaXView):
-    """The archive of the model that carries a tag."""
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        token = service_token_of(request) if request.method in ("GET", "HEAD") else None
-        if token is None:
-            return super().dispatch(request, *args, **kwargs)
-        return pull(request, token, kwargs.get("project", DEFAULT_PROJECT), kwargs.get("tag", PRODUCTION))
+    """The archive of the model that carries a tag, for people and scripts."""
 
     @extend_schema(parameters=PARAMETERS, responses=RESPONSES)
     def get(self, request: Request, tag: str = PRODUCTION, **kwargs: str) -> HttpResponseBase:
@@ -70,6 +67,24 @@ class TagView(RasaXView):
     def head(self, request: Request, tag: str = PRODUCTION, **kwargs: str) -> HttpResponseBase:
         """The headers of the download alone."""
         return self.get(request, tag, **kwargs)
+
+
+ROUTES = [
+    *in_project("models/tags/<str:tag>", TagView),
+    path("models/<str:project>@<str:tag>", TagView.as_view()),
+    path("models/<str:project>", TagView.as_view()),
+]
+
+
+def answer(request: HttpRequest) -> HttpResponseBase | None:
+    """The answer to a Rasa server; None if the request is not one's."""
+    if request.method not in ("GET", "HEAD"):
+        return None
+    match = next(filter(None, (route.resolve(request.path_info[1:]) for route in ROUTES)), None)
+    token = service_token_of(request) if match else None
+    if match is None or token is None:
+        return None
+    return pull(request, token, match.kwargs.get("project", DEFAULT_PROJECT), match.kwargs.get("tag", PRODUCTION))
 
 
 def no_model(tag: str) -> NotFound:

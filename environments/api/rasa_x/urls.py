@@ -1,26 +1,18 @@
 """The routes of Rasa X, and the short forms for endpoints.yml."""
 
-from django.urls import URLPattern, path
-from django.views import View
+from django.urls import path
 
 from environments.api.rasa_x.environments import EnvironmentList
 from environments.api.rasa_x.installation import ConfigView, HealthView, VersionView
 from environments.api.rasa_x.models import ModelsView, ModelView, PlatformModelsView
-from environments.api.rasa_x.pulls import TagView
+from environments.api.rasa_x.pulls import ROUTES
+from environments.api.rasa_x.routes import in_project
 from environments.api.rasa_x.tags import ModelTagView
 from environments.api.rasa_x.training import TrainingView
 
-
-def in_project(route: str, view: type[View]) -> list[URLPattern]:
-    """Most clients name the project; those of Enterprise ≥ 1.0 mean `default`."""
-    return [path(f"api/projects/<str:project>/{route}", view.as_view()), path(f"api/{route}", view.as_view())]
-
-
 urlpatterns = [
     # What Rasa servers poll.
-    *in_project("models/tags/<str:tag>", TagView),
-    path("models/<str:project>@<str:tag>", TagView.as_view()),
-    path("models/<str:project>", TagView.as_view()),
+    *ROUTES,
     # Rasa Platform.
     *in_project("models/nlu", PlatformModelsView),
     *in_project("models/nlu/<str:model>/tags/<str:tag>", ModelTagView),

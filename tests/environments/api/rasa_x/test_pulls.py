@@ -175,3 +175,25 @@ def test_a_damaged_archive_is_never_served_and_the_loaded_model_stays(served, ot
     assert (response.status_code, body) == (304, b"")
     otter.refresh_from_db()
     assert otter.damaged_at is not None
+
+
+def test_an_unchanged_poll_costs_one_read(served, django_assert_num_queries):
+    server = RasaServer(served)
+    for _ in range(2):
+        server.poll()
+    with django_assert_num_queries(1):
+        assert server.poll()[0].status_code == 304
+
+
+def test_an_answer_to_a_rasa_server_has_the_headers_of_any_other(served):
+    names = ("Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy")
+    expected = {name: Client().get("/sign-in/").headers[name] for name in names}
+    for answer in (RasaServer(served).poll()[0], Client().get(URL, {"token": "cps_1_wrong"})):
+        assert {name: answer.headers[name] for name in names} == expected
+
+
+def test_a_rasa_server_is_held_to_the_allowed_hosts(served, settings):
+    settings.ALLOWED_HOSTS = ["controlplane.example"]
+    token = service_tokens.service_token(served)
+    assert Client().get(URL, {"token": token}, headers={"host": "another.example"}).status_code == 400
+    assert Client().head(URL, {"token": token}, headers={"host": "controlplane.example"}).status_code == 200
