@@ -25,6 +25,8 @@ LOADING_GRACE = 120.0
 # Seconds after which several workers that poll more rarely than they did have a longer interval, and none of them is
 # merely busy loading.
 LONGER_FOR_GOOD = 300.0
+# How late a poll may be, in intervals, because its machine or ours is busy.
+LATE = 0.4
 # A replica that restarts for ever sends a new uuid each time; older ones are not counted any more.
 REMEMBERED_TRIES = 64
 
@@ -181,7 +183,7 @@ def _heard(record: Record, etag: str, known: bool, situation: Situation, now: fl
         proved=record.proved if same else None,
         proved_at=record.proved_at if same else None,
         proof_due=record.proof_due and same,
-        polls=(*record.polls, now)[-(4 * situation.workers + 1) :],
+        polls=(*record.polls, now)[-_remembered_polls(situation.workers) :],
     )
     heard = _with_interval(heard, situation.workers, now)
     agreed = (same and heard.agreed) or _agree(heard, situation, now)
@@ -208,8 +210,9 @@ def _with_interval(record: Record, workers: int, now: float) -> Record:
 def _agree(record: Record, situation: Situation, now: float) -> bool:
     """One worker: by its first poll. Several: when for a whole interval every poll named the same, one per worker.
 
-    Nothing tells workers apart, but each polls once per interval, and not at all while it loads a model. So as many
-    polls as workers within less than an interval are one of each.
+    Nothing tells workers apart, but each polls once per interval, and not at all while it loads a model. So within
+    `span` intervals, less what a poll may be late, each of them polls `span` times at the most: one poll more than all
+    but one of them can make, and it was heard as well.
     """
     workers = situation.workers
     if workers == 1:
@@ -217,8 +220,20 @@ def _agree(record: Record, situation: Situation, now: float) -> bool:
     interval = situation.interval or record.shortest
     if interval is None or now - record.etag_since < interval:
         return False
-    recent = [poll for poll in record.polls[-record.etag_polls :] if now - poll < interval * (1 - 1 / (2 * workers))]
-    return len(recent) >= workers
+    span = _span(workers)
+    within = (span - LATE) * interval
+    recent = [poll for poll in record.polls[-record.etag_polls :] if now - poll < within]
+    return len(recent) > span * (workers - 1)
+
+
+def _span(workers: int) -> int:
+    """So many intervals that they suffice however the polls of the workers lie to each other."""
+    return (workers + 1) // 2
+
+
+def _remembered_polls(workers: int) -> int:
+    """Enough to learn the interval from, and to prove a model by."""
+    return max(4 * workers, _span(workers) * (workers - 1)) + 1
 
 
 def _answer(record: Record, known: bool, situation: Situation, now: float, *, notable: bool) -> Decision:

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 
 from environments.decisions import (
+    LATE,
     LONGER_FOR_GOOD,
     TRIES,
     Answer,
@@ -225,6 +228,37 @@ def workers_poll(replica, phases, *, rounds, etag=OTTER):
             replica.poll(etag, after=phase - before)
             before = phase
         replica.now += 10 - before
+
+
+WORKERS = st.sampled_from([2, 3, 4, 5, 8, 16])
+
+
+def timetable(data, workers, *, rounds, late):
+    """When polls come in order of time: of each worker once in ten seconds, by its own clock, and up to `late` late."""
+    moments = st.lists(st.floats(0, 1), min_size=workers * (rounds + 1), max_size=workers * (rounds + 1))
+    drawn = data.draw(moments)
+    phases, delays = drawn[:workers], drawn[workers:]
+    return sorted(
+        10 * (number + phase) + late * delays[number * workers + worker]
+        for worker, phase in enumerate(phases)
+        for number in range(rounds)
+    )
+
+
+@hypothesis.given(WORKERS, st.data())
+def test_all_workers_but_one_prove_nothing_however_late_their_polls_come(workers, data):
+    replica = Replica(OTTER, workers=workers)
+    for at in timetable(data, workers - 1, rounds=12, late=10 * LATE * 0.99):
+        replica.poll(OTTER, after=1000 + at - replica.now)
+    assert replica.record.proved is None
+
+
+@hypothesis.given(WORKERS, st.data())
+def test_all_workers_prove_however_their_polls_lie_to_each_other(workers, data):
+    replica = Replica(OTTER, workers=workers)
+    for at in timetable(data, workers, rounds=workers // 2 + 3, late=0.5):
+        replica.poll(OTTER, after=1000 + at - replica.now)
+    assert replica.record.proved == OTTER
 
 
 def test_a_worker_that_loads_for_long_does_not_make_a_learned_interval_longer():
