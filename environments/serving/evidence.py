@@ -13,6 +13,8 @@ from environments.serving.ledger import Entry
 
 # `Listening.until` older than this: no web process hears polls now.
 LISTENS_WITHIN = timedelta(seconds=15)
+# A cross-check says something of now for so many of its intervals, and so long besides.
+CHECKS_THAT_COUNT = 3
 # It is noted every second. Older than this: what was heard since is not written yet.
 NOTED_WITHIN = timedelta(seconds=3)
 
@@ -41,6 +43,13 @@ class Evidence:
         until = self.heard_until or self.now
         heard = ledger.at(entry.record.last_poll or entry.first_seen)
         return (until - max(heard, self.listening_since or until)).total_seconds()
+
+    @property
+    def recent_check(self) -> ServerCheck | None:
+        """The cross-check, unless nobody asks any more: what the server said long ago says nothing of now."""
+        asked = self.check.checked_at if self.check else None
+        outdated = CHECKS_THAT_COUNT * self.environment.check_every + LISTENS_WITHIN
+        return self.check if asked and self.now - asked < outdated else None
 
 
 def _owner_id(environment: Environment) -> int:

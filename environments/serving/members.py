@@ -152,11 +152,12 @@ def _why_stuck(entry: Entry, target: TrainedModel, evidence: Evidence) -> str:
 
 def _stand_in(evidence: Evidence) -> ReplicaReport | None:
     """What `/status` says, where no replica polls: it stands for one replica."""
-    check, target, model = evidence.check, evidence.target, evidence.checked_model
+    check, target, model = evidence.recent_check, evidence.target, evidence.checked_model
     if check is None or check.failures or check.reached_at is None:
         return None
     if not evidence.environment.pulls_once and model is None:
         return None
+    proved = model is not None and model == target
     state = ReplicaState.SERVING if model else ReplicaState.FOREIGN if check.model_id else ReplicaState.EMPTY
     return ReplicaReport(
         name=urlsplit(evidence.environment.url).netloc,
@@ -167,10 +168,16 @@ def _stand_in(evidence: Evidence) -> ReplicaReport | None:
         last_poll_at=None,
         downloads=0,
         interval=None,
-        reason="" if model else "Its /status names no model that was promoted here.",
-        proved=model is not None and model == target,
+        reason="" if proved else _why_not_proved(model, target),
+        proved=proved,
         proved_at=check.model_since,
     )
+
+
+def _why_not_proved(model: TrainedModel | None, target: TrainedModel | None) -> str:
+    if model is None:
+        return "Its /status names no model that was promoted here."
+    return f"It serves {model.name} and does not poll. Restart it to give it {target.name}." if target else ""
 
 
 def live_ones(members: Sequence[ReplicaReport]) -> list[ReplicaReport]:

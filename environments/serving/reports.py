@@ -86,7 +86,7 @@ def judge(evidence: Evidence) -> EnvironmentReport:
         replicas=counts,
         since=promotion.created_at if promotion else None,
         promoted_by=promotion.by_name if promotion else None,
-        reasons=(*reasons, *([contradiction] if contradiction else [])),
+        reasons=(*reasons, *([contradiction] if contradiction else []), *_laggards(sync, members)),
         members=tuple(members),
         promotion=promotion,
         interval=interval,
@@ -139,7 +139,9 @@ def _sync(
 
 def _listened_for(evidence: Evidence, members: Sequence[ReplicaReport], interval: float) -> bool:
     """Whether polls were heard for a whole interval and from all who are known, or for so long that their silence
-    counts: before that silence and absence mean nothing."""
+    counts: before that silence and absence mean nothing. Of servers that do not poll the cross-check tells."""
+    if evidence.environment.pulls_once:
+        return evidence.recent_check is not None
     since = evidence.listening_since
     if since is None:
         return False
@@ -176,9 +178,17 @@ def _rolls_out(evidence: Evidence, members: Sequence[ReplicaReport], counts: Cou
     return fresh and any(not member.proved for member in live_ones(members))
 
 
+def _laggards(sync: Sync, members: Sequence[ReplicaReport]) -> list[str]:
+    """Why it is out of sync though nothing ails the replicas."""
+    if sync is not Sync.OUT_OF_SYNC:
+        return []
+    late = [member for member in live_ones(members) if not member.proved and not _is_trouble(member)]
+    return [f"{member.name}: {member.reason}" for member in late if member.reason]
+
+
 def _contradiction(evidence: Evidence, members: Sequence[ReplicaReport]) -> str:
     """What `/status` says against the polls, asked after the last proof; empty where they agree."""
-    check, target = evidence.check, evidence.target
+    check, target = evidence.recent_check, evidence.target
     proofs = [member.proved_at for member in members if member.proved and member.proved_at]
     if not all(member.proved for member in live_ones(members)):
         return ""  # The URL may lead to one that has still to load it.
@@ -200,11 +210,11 @@ def _contradiction(evidence: Evidence, members: Sequence[ReplicaReport]) -> str:
 def _health(
     evidence: Evidence, members: Sequence[ReplicaReport], counts: Counts, interval: float
 ) -> tuple[Health, list[str]]:
-    check = evidence.check
+    check = evidence.recent_check
     if not _listened_for(evidence, members, interval):
         return Health.UNKNOWN, []
     answers = check is not None and check.reached_at is not None and check.failures < FAILURES_THAT_COUNT
-    asked = check is not None and check.checked_at is not None
+    asked = check is not None
     if not counts.live and not answers:
         if not asked and not members:
             return Health.UNKNOWN, ["Neither a poll nor an answer of its URL was heard yet."]
@@ -226,9 +236,11 @@ def _is_trouble(member: ReplicaReport) -> bool:
 
 
 def _unreachable(evidence: Evidence) -> str:
-    check = evidence.check
+    check, url = evidence.recent_check, evidence.environment.url
+    if url and check is None:
+        return f"No replica polls, and {url} was not asked of late: the worker or beat does not run."
     error = f" ({check.error})" if check and check.error else ""
-    return f"No replica polls and {evidence.environment.url or 'no URL'} does not answer{error}. Start its server."
+    return f"No replica polls and {url or 'no URL'} does not answer{error}. Start its server."
 
 
 def _missing(evidence: Evidence, counts: Counts) -> str:

@@ -256,6 +256,33 @@ def test_status_stands_in_for_a_server_that_pulls_only_at_its_start(otter, by_an
     assert found.members[0].name == "rasa-production:5005"
 
 
+def test_a_server_that_does_not_poll_and_has_an_older_model_is_told_to_be_restarted(heron, otter, by_ana, project):
+    production = EnvironmentFactory(name="production", pull_interval=None, pulls_once=True)
+    promotions.promote(environment=production, model=heron, by=by_ana)
+    promotions.promote(environment=production, model=otter, by=by_ana)
+    Promotion.objects.update(status="succeeded")
+    answers(production, heron.model_id)
+    found = report(production, NOW)
+    assert (found.sync, found.health) == ("out_of_sync", "healthy")
+    assert "It serves calm-heron and does not poll. Restart it to give it brisk-otter." in found.reasons[0]
+
+
+def test_what_a_server_said_before_nobody_asked_any_more_claims_nothing(otter, by_ana, project):
+    production = EnvironmentFactory(name="production", pull_interval=None, pulls_once=True)
+    promotions.promote(environment=production, model=otter, by=by_ana)
+    answers(production, otter.model_id, ago=60)
+    found = report(production, NOW)
+    assert (found.sync, found.health) == ("unknown", "unknown")
+
+
+def test_of_a_silent_server_that_nobody_asks_it_is_not_said_that_it_does_not_answer(served, otter):
+    replica(served, model=otter, proved=True, ago=100)
+    answers(served, otter.model_id, ago=100)
+    found = report(served, NOW)
+    assert found.health == "unreachable"
+    assert "was not asked of late" in found.reasons[0]
+
+
 def test_a_model_id_decides_only_among_models_of_the_environments_history(heron, otter, by_ana, project):
     production = EnvironmentFactory(name="production", pull_interval=None, pulls_once=True)
     promotions.promote(environment=production, model=otter, by=by_ana)
