@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -87,21 +88,31 @@ class Process:
 
         wait_until(answers_or_ended, seconds, f"an answer of {url}")
 
+    def signal(self, number: signal.Signals) -> None:
+        """To the program and all its children."""
+        os.killpg(self.process.pid, number)
+
     def stop(self) -> None:
         with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, 9)
+            self.signal(signal.SIGKILL)
         self.process.wait()
         if self.process.stdin:
             self.process.stdin.close()
 
 
 class RasaServer(Process):
-    """A stock `rasa run` on a free port, with the endpoints.yml given."""
+    """A stock `rasa run` with the endpoints.yml given, on a free port unless one is named."""
 
     def __init__(
-        self, folder: Path, *, endpoints: str = "", token: str = "", variables: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        endpoints: str = "",
+        token: str = "",
+        variables: Mapping[str, str] | None = None,
+        port: int = 0,
     ) -> None:
-        port = free_port()
+        port = port or free_port()
         self.url, self.token = f"http://127.0.0.1:{port}", token
         (folder / "endpoints.yml").write_text(endpoints)
         (folder / "credentials.yml").write_text("rest:\n")
