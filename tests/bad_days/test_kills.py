@@ -267,7 +267,7 @@ def killed_and_looked_at(control_plane: live.ControlPlane, kills: int) -> None:
 
 @pytest.mark.nightly
 def test_whatever_is_killed_what_was_promised_is_there_and_no_more(start):
-    killed_and_looked_at(start(), times(12, nightly=200))
+    killed_and_looked_at(start(), times(8, nightly=200))
 
 
 @pytest.mark.nightly
@@ -275,7 +275,7 @@ def test_whatever_is_killed_what_was_promised_is_there_and_no_more(start):
 @pytest.mark.redis
 def test_so_it_is_on_postgresql_with_redis(start, postgresql, redis):
     control_plane = start(DATABASE_URL=postgresql.url, BROKER_URL=redis.url, CACHE_URL=redis.url)
-    killed_and_looked_at(control_plane, times(4, nightly=40))
+    killed_and_looked_at(control_plane, times(3, nightly=40))
 
 
 # Under the supervisor
