@@ -1,96 +1,54 @@
 """`make bench`: a table of ratios. Exits 1 where a figure is below what is asked of it."""
 
+import argparse
 import os
-import socket
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
 
-CONNECTIONS = 32
-SECONDS = 6.0
-REPLICAS = 100
+from tests.bench.table import Row, failed, text_of
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+GROUPS = ("polls", "steady", "transfers", "registry", "pages", "rasa")
 
 
-@contextmanager
-def web(port: int) -> Iterator[None]:
-    """The web process as `manage.py up` runs it, with the benchmarks' URLs."""
-    options = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", "64", "--no-access-log"]
-    command = [sys.executable, "-m", "granian", *options, "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen([*command, "controlplane.wsgi:application"], stdout=subprocess.DEVNULL)
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=GROUPS, help="this group of rows; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="smaller and shorter: the figures say less")
+    return parser.parse_args()
+
+
+def rows_of(group: str, *, quick: bool) -> Iterator[Row]:
+    """What the group finds; one that breaks off is a row that says why."""
     try:
-        wait_for(port)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+        yield from import_module(f"tests.bench.{group}").rows(quick=quick)
+    except Exception as error:
+        yield failed(group, error)
 
 
-def wait_for(port: int) -> None:
-    for _ in range(300):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("The web process did not start.")
+def progress(groups: Iterable[str], *, quick: bool) -> list[Row]:
+    """The rows of all groups, told as they come."""
+    found = []
+    for group in groups:
+        begun = time.monotonic()
+        print(f"{group} …", file=sys.stderr, flush=True)
+        for row in rows_of(group, quick=quick):
+            found.append(row)
+            print(f"  {time.monotonic() - begun:4.0f} s  {row.what}: {row.figure}", file=sys.stderr, flush=True)
+    return found
 
 
-def seed() -> tuple[str, str]:
-    """production with a promoted model; its service token and the model's ETag."""
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
-    from accounts.actor import COMMAND, system
-    from environments.actions import promotions
-    from environments.serving import service_tokens
-    from tests.factories import EnvironmentFactory, TrainedModelFactory
-
-    call_command("migrate", verbosity=0)
-    production = EnvironmentFactory(name="production", replicas=REPLICAS)
-    model = TrainedModelFactory()
-    promotions.promote(environment=production, model=model, by=system(COMMAND))
-    return service_tokens.service_token(production), model.etag
-
-
-def polls(token: str, etag: str) -> list[bytes]:
-    from tests.bench.load import prepared
-
-    headers = {"Authorization": f"Bearer {token}", "If-None-Match": etag}
-    path = "/api/projects/default/models/tags/production?replica=rasa-{}"
-    return [prepared(path.format(number), headers) for number in range(REPLICAS)]
+def exit_status(rows: Sequence[Row]) -> int:
+    return 1 if any(row.ok is False for row in rows) else 0
 
 
 def main() -> int:
-    from tests.bench.load import prepared, run
-
-    with tempfile.TemporaryDirectory() as home:
-        os.environ |= {"CONTROLPLANE_HOME": home, "DJANGO_SETTINGS_MODULE": "tests.bench.settings"}
-        token, etag = seed()
-        port = free_port()
-        with web(port):
-            requests = polls(token, etag)
-            run(port, requests, seconds=2, expected=304)
-            nothing = [prepared("/bench/empty", {"If-None-Match": etag})] * CONNECTIONS
-            empty = run(port, nothing, seconds=SECONDS, expected=304)
-            poll = run(port, requests[:CONNECTIONS], seconds=SECONDS, expected=304)
-    ratio = poll.rate / empty.rate
-    print(f"{'':<34} {'per second':>10} {'median ms':>10} {'p99 ms':>8}")
-    for name, load in (("an empty Django view", empty), ("an unchanged poll", poll)):
-        print(f"{name:<34} {load.rate:>10.0f} {load.median * 1000:>10.2f} {load.p99 * 1000:>8.2f}")
-    print(f"{'an unchanged poll / an empty view':<34} {ratio:>10.2f}   (at least 0.30)")
-    return 0 if ratio >= 0.3 else 1
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    options = arguments()
+    rows = progress(options.only or GROUPS, quick=options.quick)
+    print(text_of(rows))
+    return exit_status(rows)
 
 
 if __name__ == "__main__":
