@@ -227,7 +227,7 @@ def _move(
     if force:
         permissions.check_can_force(by, locked)
     if model is not None:
-        model = TrainedModel.objects.select_for_update().get(pk=model.pk)
+        model = TrainedModel.objects.select_for_update().defer("metadata").get(pk=model.pk)
     _check_usable(locked, model)
     current = current_model(locked)
     newest = latest(locked)

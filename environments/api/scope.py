@@ -27,11 +27,11 @@ def find_environment(actor: Actor, project: Project, name: str) -> Environment:
 
 def find_environment_or_retired(actor: Actor, project: Project, name: str) -> Environment:
     """Also one that was retired: its history stays, and promoting to it is refused with the reason."""
-    retired = Environment.objects.filter(project=project, name=name).exclude(retired_at=None)
-    environment = retired.select_related("project", "follows").first()
-    if environment is not None and actor.may(project, "environments.read"):
-        return environment
-    return find_environment(actor, project, name)
+    environments = Environment.objects.filter(project=project, name=name).select_related("project", "follows")
+    environment = environments.first() if actor.may(project, "environments.read") else None
+    if environment is None:
+        raise NotFound(f"There is no environment {name}.")
+    return environment
 
 
 def find_model(actor: Actor, project: Project, name: str) -> TrainedModel:

@@ -100,7 +100,9 @@ def shown(promotion: Promotion) -> Any:
 
 
 def outcome_response(outcome: promotions.Outcome) -> Response:
-    return Response(shown(outcome.promotion), status=201 if outcome.created else 200)
+    if outcome.created:  # Nothing proved it yet: it need not be read again.
+        return Response(PromotionSerializer(outcome.promotion).data, status=201)
+    return Response(shown(outcome.promotion))
 
 
 class EnvironmentPromotions(NativeView):
