@@ -23,6 +23,7 @@ COUNTS = (
     "MAX_UPLOADS",
     "MAX_WAITS",
     "MAX_CHATS",
+    "MAX_BODIES",
 )
 SHORTEST_KEY = 32
 TOKEN_PREFIXES = ("cpt_", "cps_")

@@ -18,6 +18,7 @@ from accounts import problems
 from accounts.actor import API, RASA_X
 from accounts.authentication import door
 from accounts.problems import Problem
+from controlplane.requests import TooManyBodies
 from environments import RASA_X_VERSION
 from environments.errors import DatabaseAway
 
@@ -87,6 +88,15 @@ def _from_drf(error: exceptions.APIException) -> Problem:
     return problems.BadRequest(str(error.detail))
 
 
+def _unread(error: BaseException | None) -> Problem:
+    """Why a body could not be read: Django wraps the reason, at times twice."""
+    while error is not None:
+        if isinstance(error, TooManyBodies):
+            return problems.Busy(str(error))
+        error = error.__cause__
+    return problems.BadRequest("The body broke off. Send it again.")
+
+
 def as_problem(error: Exception) -> Problem | None:
     """The problem that an exception of Django or DRF stands for; None for a bug."""
     match error:
@@ -99,7 +109,7 @@ def as_problem(error: Exception) -> Problem | None:
         case PermissionDenied():
             return problems.CsrfFailed("The request was refused. Reload the page and try again.")
         case UnreadablePostError():
-            return problems.BadRequest("The body broke off. Send it again.")
+            return _unread(error)
         case RequestDataTooBig():
             return problems.BodyTooLarge(f"A body holds at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes here.")
     return None

@@ -27,8 +27,8 @@ def _django(url: str) -> dict[str, str]:
 def blocking_threads() -> int:
     """Of each web process. Its connections are limited by granian's default (1024); a limit near the number of threads
     would let idle keep-alive connections shut out polls."""
-    long_ones = settings.MAX_DOWNLOADS + settings.MAX_UPLOADS + settings.MAX_WAITS + settings.MAX_CHATS
-    return int(long_ones) + FREE_THREADS
+    limits = ("MAX_DOWNLOADS", "MAX_UPLOADS", "MAX_WAITS", "MAX_CHATS", "MAX_BODIES")
+    return sum(int(getattr(settings, limit)) for limit in limits) + FREE_THREADS
 
 
 def web(host: str, port: int, url: str) -> Program:

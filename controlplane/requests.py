@@ -1,14 +1,50 @@
 """Requests as this application reads them: text is UTF-8, and no header can make a request that cannot be answered."""
 
+from collections.abc import Callable
+from typing import Any
 from wsgiref.types import WSGIEnvironment
 
-from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.handlers.wsgi import LimitedStream, WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
+
+from environments.api.limits import BODIES
+
+
+class TooManyBodies(OSError):
+    """Django tells it on as it does a connection that broke."""
+
+
+class _Body:
+    """The body of a request, of which so many are read at a time and no more: granian waits for the next bytes for
+    ever, and clients that never send them would take every thread from the polls of Rasa servers."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def read(self, *size: int) -> bytes:
+        return self._in_turn(self._stream.read, *size)
+
+    def readline(self, *size: int) -> bytes:
+        return self._in_turn(self._stream.readline, *size)
+
+    def _in_turn(self, read: Callable[..., bytes], *size: int) -> bytes:
+        if not BODIES.try_acquire():
+            raise TooManyBodies("Too many requests at a time are slow to send their body. Try again in a few seconds.")
+        try:
+            return read(*size)
+        finally:
+            BODIES.release()
 
 
 class Request(WSGIRequest):
     """Django's own takes the query for text of the body's `charset`, whatever that names, and fails before any error
     handler at a Content-Type that it cannot read."""
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        super().__init__(environ)
+        # Uploads read the stream itself, under a limit of their own.
+        body: Any = _Body(environ["wsgi.input"])
+        self._stream: Any = LimitedStream(body, self._stream.limit)
 
     def _set_content_type_params(self, meta: WSGIEnvironment) -> None:
         try:

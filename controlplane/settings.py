@@ -67,6 +67,7 @@ MAX_DOWNLOADS = env.int("MAX_DOWNLOADS", default=32)
 MAX_UPLOADS = env.int("MAX_UPLOADS", default=16)
 MAX_WAITS = env.int("MAX_WAITS", default=16)
 MAX_CHATS = env.int("MAX_CHATS", default=16)
+MAX_BODIES = env.int("MAX_BODIES", default=16)
 
 # Seconds that one training may take (a Rasa server gives up after its --response-timeout, 3600), and that a training
 # server may be silent before a training begins: it answers nothing while it loads a model.

@@ -4,13 +4,15 @@ import os
 
 import django
 
-from controlplane.connections import close_after_refusals
+from controlplane.connections import close_after_refusals, notice_clients_that_are_gone
 from controlplane.postgresql.base import DatabaseWrapper
 from controlplane.requests import Handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
 django.setup(set_prefix=False)
+
+notice_clients_that_are_gone()
 
 application = close_after_refusals(Handler())
 

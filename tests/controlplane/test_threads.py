@@ -4,5 +4,6 @@ from controlplane import programs
 
 
 def test_all_long_requests_together_leave_threads_free(settings):
-    settings.MAX_DOWNLOADS, settings.MAX_UPLOADS, settings.MAX_WAITS, settings.MAX_CHATS = 10, 20, 30, 40
-    assert programs.blocking_threads() == 100 + programs.FREE_THREADS
+    settings.MAX_DOWNLOADS, settings.MAX_UPLOADS, settings.MAX_WAITS = 10, 20, 30
+    settings.MAX_CHATS, settings.MAX_BODIES = 40, 50
+    assert programs.blocking_threads() == 150 + programs.FREE_THREADS
