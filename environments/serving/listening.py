@@ -8,7 +8,7 @@ import logging
 import threading
 from datetime import datetime, timedelta
 
-from django.db import close_old_connections, transaction
+from django.db import DatabaseError, close_old_connections, transaction
 from django.utils import timezone
 
 from environments.actions import jobs
@@ -53,7 +53,14 @@ def _run(stop: threading.Event) -> None:
 
 
 def start() -> threading.Event:
-    """Start the clock of this process; set the event to stop it."""
+    """Start the clock of this process, before it answers anybody; set the event to stop it."""
+    try:
+        # What was claimed before a restart is claimed no more, from the first answer on.
+        note(timezone.now())
+    except DatabaseError:
+        logger.warning("The database cannot be reached yet.")
+    finally:
+        close_old_connections()
     stop = threading.Event()
     threading.Thread(target=_run, args=(stop,), name="listening", daemon=True).start()
     return stop

@@ -218,10 +218,9 @@ def _health(
     if not counts.live and not answers:
         if not asked and not members:
             return Health.UNKNOWN, ["Neither a poll nor an answer of its URL was heard yet."]
-        return Health.UNREACHABLE, [_unreachable(evidence)]
+        return Health.UNREACHABLE, [_unreachable(evidence), *_damage(evidence)]
     reasons = [f"{member.name}: {member.reason}" for member in members if _is_trouble(member)]
-    if evidence.target and evidence.target.damaged_at:
-        reasons.append(f"The stored archive of {evidence.target.name} is damaged and is not served. Upload it again.")
+    reasons += _damage(evidence)
     if counts.live < counts.expected:
         reasons.append(_missing(evidence, counts))
     if check and check.error and not check.failures:
@@ -229,6 +228,13 @@ def _health(
     if asked and not answers and evidence.environment.url:
         reasons.append(f"Replicas poll, but {evidence.environment.url} does not answer: {check.error if check else ''}")
     return (Health.DEGRADED, reasons) if reasons else (Health.HEALTHY, [])
+
+
+def _damage(evidence: Evidence) -> list[str]:
+    target = evidence.target
+    if target is None or not target.damaged_at:
+        return []
+    return [f"The stored archive of {target.name} is damaged and is not served. Upload it again."]
 
 
 def _is_trouble(member: ReplicaReport) -> bool:

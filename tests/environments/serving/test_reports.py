@@ -162,6 +162,15 @@ def test_unreachable_only_when_neither_polls_nor_the_url_are_heard(served, otter
     assert "No connection could be made." in found.reasons[0]
 
 
+def test_damage_is_told_also_where_nobody_is_heard(served, otter):
+    replica(served, model=otter, proved=True, ago=60)
+    otter.damaged_at = NOW
+    otter.save()
+    found = report(served, NOW)
+    assert found.health == "unreachable"
+    assert "The stored archive of brisk-otter is damaged" in found.reasons[1]
+
+
 def test_degraded_when_replicas_poll_but_the_url_does_not_answer(served, otter):
     replica(served, model=otter, proved=True)
     answers(served, failures=2, error="It did not answer in time.")
