@@ -10,7 +10,7 @@ from tests.live import wait_until
 from tests.polling import INTERVAL, Polling, Stage
 from tests.repeats import times
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.redis]
+pytestmark = [pytest.mark.postgresql, pytest.mark.redis, pytest.mark.nightly]
 
 # A Redis server that hangs costs a poll 1 s now and then; the rest is for a machine that is busy with other things.
 BOUND = 10.0

@@ -15,6 +15,8 @@ from tests.live import wait_until
 from tests.polling import INTERVAL, Polling, Stage
 from tests.repeats import times
 
+pytestmark = pytest.mark.nightly
+
 # A connection of 3 s that is not made and two tries of 2 s, on a machine that is busy with other things.
 BOUND = 15.0
 SECONDS = times(10, nightly=60)
