@@ -256,6 +256,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # there and its message follows.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
+# Seconds. RabbitMQ: a connection that neither side hears of for twice as long is made anew.
+CELERY_BROKER_HEARTBEAT = 10
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"interval_start": 0.3, "interval_step": 0}
 CELERY_TIMEZONE = "UTC"
 if CELERY_BROKER_URL.startswith(("redis:", "rediss:")):

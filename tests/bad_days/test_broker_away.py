@@ -186,7 +186,7 @@ def test_messages_that_the_broker_lost_are_sent_again(workshop):
     wait_until(lambda: workshop.status(job) not in ("queued", "running"), BACK_WITHIN, "the end of the job")
 
 
-@pytest.mark.parametrize("workshop", BROKERS[1:2], ids=["redis"], indirect=True)
+@pytest.mark.parametrize("workshop", BROKERS[1:], ids=["redis", "rabbitmq"], indirect=True)
 def test_a_broker_that_hangs_keeps_nobody_waiting(workshop):
     with workshop.broker.hanging():
         job, seconds = workshop.submit()
