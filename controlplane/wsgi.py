@@ -1,6 +1,7 @@
 """The WSGI application that granian serves."""
 
 import os
+import sys
 
 import django
 
@@ -9,6 +10,10 @@ from controlplane.postgresql.base import DatabaseWrapper
 from controlplane.requests import Handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+
+# Seconds that a thread may compute before another gets its turn. At Python's 5 ms a poll, which takes turns a dozen
+# times, waits for long behind one that receives a large archive.
+sys.setswitchinterval(0.001)
 
 django.setup(set_prefix=False)
 

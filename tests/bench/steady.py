@@ -6,7 +6,7 @@ busy the machine is.
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -107,10 +107,16 @@ def every_limit_full(control_plane: Installation, archives: list[Path]) -> Itera
     }
     # A chat ends when the server is given up; another takes its place at once.
     asking = LIMITS | {"MAX_CHATS": LIMITS["MAX_CHATS"] + 8}
-    with beside(*(moves[name] for name, number in asking.items() for _ in range(number))):
+    with beside(*(partial(_whatever_comes, moves[name]) for name, number in asking.items() for _ in range(number))):
         for what, refused in _one_more(control_plane, promotion).items():
             wait_until(refused, 60, f"the limit of {what} being full")
         yield
+
+
+def _whatever_comes(move: Callable[[], object]) -> None:
+    """Who finds no place at first tries again."""
+    with suppress(OSError, RuntimeError, httpx.HTTPError):
+        move()
 
 
 def _ask(control_plane: Installation, method: str, path: str) -> None:
