@@ -230,8 +230,8 @@ def _move(
         model = TrainedModel.objects.select_for_update().defer("metadata").get(pk=model.pk)
     _check_usable(locked, model)
     current = current_model(locked)
-    newest = latest(locked)
-    if newest is not None and current == model:
+    newest = latest(locked) if current == model else None
+    if newest is not None:
         return Outcome(newest, created=False)
     check_expected(locked, expected)
     refused, note = _compatibility(locked, model)
