@@ -1,4 +1,5 @@
-"""Promotion and reading a tag over REST, against the alias of MLflow's registry: the same client, the same connections.
+"""Promotion and reading a tag over REST, against the alias of MLflow's registry: the same client, the same connections,
+and one core for each server.
 
 MLflow is installed into a cache folder of its own, outside the repository; where it cannot be, its rows are skipped.
 """
@@ -14,7 +15,7 @@ from statistics import median
 
 import httpx
 
-from tests.bench.installation import Installation, installation
+from tests.bench.installation import Installation, installation, on_core
 from tests.bench.load import Load, prepared, repeat
 from tests.bench.table import Row, at_least, skipped
 from tests.live import Process, free_port
@@ -24,7 +25,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "rasa-c
 INSTALL_SECONDS, START_SECONDS = 600, 300.0
 
 CONNECTIONS = 4
-ROUNDS, SECONDS = 3, 4.0
+ROUNDS, SECONDS = 5, 4.0
 WRITE = "promotion by REST: grant, history, audit"
 READ = "reading a tag"
 API = "/api/2.0/mlflow"
@@ -120,7 +121,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
         yield skipped(WRITE, f"MLflow {VERSION} cannot be installed: {error}")
         yield skipped(READ, f"MLflow {VERSION} cannot be installed.")
         return
-    with mlflow(program) as port, installation() as control_plane:
+    with on_core(0), mlflow(program) as port, installation() as control_plane:
         own, theirs = own_requests(control_plane), mlflow_requests(port)
         for what, asked, mine, other, expected in (
             (READ, 20, own[1], theirs[1], [200, 304]),
@@ -136,7 +137,8 @@ def rows(*, quick: bool) -> Iterator[Row]:
 
 
 def _measured(port: int, requests: Sequence[Sequence[bytes]], expected: list[int]) -> Load:
-    return repeat(port, requests, seconds=SECONDS, expected=expected)
+    with on_core(-1):
+        return repeat(port, requests, seconds=SECONDS, expected=expected)
 
 
 def _row(what: str, asked: float, rounds: list[tuple[Load, Load]]) -> Row:
