@@ -1,5 +1,6 @@
 """The WSGI application that granian serves."""
 
+import codecs
 import os
 import sys
 
@@ -20,6 +21,9 @@ django.setup(set_prefix=False)
 notice_clients_that_are_gone()
 
 application = close_after_refusals(Handler())
+
+# Django reads this codec from its file at the first refusal it logs, and there may be no file descriptor for it then.
+codecs.lookup("unicode_escape")
 
 # A thread that waits for the database answers nobody else.
 DatabaseWrapper.patience = 10.0

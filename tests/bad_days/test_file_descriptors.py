@@ -44,7 +44,8 @@ def test_polls_are_answered_and_nothing_is_marked_until_descriptors_are_back(tmp
         before = resource.prlimit(worker, resource.RLIMIT_NOFILE)
         few = len(list(Path(f"/proc/{worker}/fd").iterdir())) + 1
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (few, before[1]))
-        idle = [socket.create_connection(("127.0.0.1", plane.ports["web"])) for _ in range(30)]
+        address = ("127.0.0.1", plane.ports["web"])
+        idle = [stack.enter_context(socket.create_connection(address)) for _ in range(30)]
         time.sleep(0.5)
         for loaded in (etag, "0" * 64, "a-fresh-process") * 3:
             answer = poll(loaded)

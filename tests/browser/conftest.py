@@ -15,7 +15,7 @@ PASSWORD = "otters-swim-in-rivers"
 WIDE, NARROW = {"width": 1360, "height": 860}, {"width": 390, "height": 844}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Iterator[Installation]:
     """Production with three Rasa servers, experimental with two, the worker with one; all poll."""
     with Installation(Path(tmp_path_factory.mktemp("home"))) as installation:
@@ -26,7 +26,7 @@ def site(tmp_path_factory) -> Iterator[Installation]:
         yield installation
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=services.browser(), args=FLAGS)
@@ -80,7 +80,7 @@ def sign_in(page: Page, name: str = "ana") -> Page:
     return page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def anas_session(site, browser):
     """Ana's cookies, so that only the tests of signing in wait for it."""
     context = browser.new_context(base_url=site.url)
