@@ -173,11 +173,12 @@ def test_after_a_restart_of_all_nothing_alarms(installation):
     parts = list(control_plane.running)
     for part in parts:
         control_plane.kill(part)
-    time.sleep(4 * INTERVAL)
-    for part in parts:
-        control_plane.start(part)
     seen = set()
+    # Rasa goes on polling, whoever of those it asks is up.
     with Polling([replica], INTERVAL / 2):
+        time.sleep(4 * INTERVAL)
+        for part in parts:
+            control_plane.start(part)
 
         def in_sync():
             found = stage.environment()
