@@ -78,7 +78,7 @@ def _project(name: str, by: Actor) -> Project:
 
 def _rows() -> dict[Key, Environment]:
     """Every environment there is, retired ones too, locked."""
-    rows = Environment.objects.select_for_update(of=("self",)).select_related("project", "follows")
+    rows = Environment.objects.select_for_update(of=("self",)).select_related("project")
     return {(row.project.name, row.name): row for row in rows.order_by("pk")}
 
 

@@ -145,7 +145,7 @@ def _prune(project: Project, kept: Collection[str], by: Actor) -> None:
 
 
 def _lock(environment: Environment) -> Environment:
-    environments = Environment.objects.select_for_update(of=("self",)).select_related("project", "follows")
+    environments = Environment.objects.select_for_update(of=("self",)).select_related("project")
     return environments.get(pk=environment.pk)
 
 

@@ -248,8 +248,12 @@ def _move(
 
 
 def _lock(environment: Environment) -> Environment:
-    """The environment, locked until the transaction ends (on SQLite the whole database is)."""
-    environments = Environment.objects.select_for_update(of=("self",)).select_related("project", "follows")
+    """The environment, locked until the transaction ends (on SQLite the whole database is).
+
+    What it follows is read once it is locked: PostgreSQL reads the row anew after it waited for the lock, but not the
+    rows joined to it.
+    """
+    environments = Environment.objects.select_for_update(of=("self",)).select_related("project")
     return environments.get(pk=environment.pk)
 
 
