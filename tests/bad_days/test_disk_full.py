@@ -2,14 +2,18 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests import multipart, services
 from tests.archives import rasa_archive
+from tests.fake_rasa import FakeRasa
 from tests.live import ControlPlane
+from tests.projects import zipped
 
 MB = 1024**2
 URL = "/api/projects/default/models"
@@ -42,8 +46,11 @@ def small_disk(tmp_path):
 def start():
     started = []
 
-    def start(home: Path, **variables: str) -> ControlPlane:
-        started.append(ControlPlane(home, ENVIRONMENTS, variables={"RASA_X_TOKEN": "sesame-of-tests", **variables}))
+    def start(
+        home: Path, environments: str = ENVIRONMENTS, parts: Sequence[str] = ("web",), **variables: str
+    ) -> ControlPlane:
+        variables = {"RASA_X_TOKEN": "sesame-of-tests", **variables}
+        started.append(ControlPlane(home, environments, variables=variables, parts=parts))
         return started[-1]
 
     yield start
@@ -93,6 +100,32 @@ def test_an_upload_to_a_full_disk_is_refused_and_goes_on_when_there_is_room(star
     assert poll(plane, "fresh").content == SMALL
     filling.unlink()
     assert upload(plane, "large", LARGE).status_code == 201
+
+
+def train(plane: ControlPlane) -> dict[str, Any]:
+    """The job of a training, when it has ended."""
+    job = plane.http.post("/api/v1/jobs/", json={"kind": "training"})
+    assert job.status_code == 201, job.text
+    return plane.http.get(f"/api/v1/jobs/{job.json()['id']}/", params={"wait": 60}).json()
+
+
+def test_a_training_that_finds_the_disk_full_ends_with_the_reason_and_the_next_goes_on(start, small_disk, tmp_path):
+    with FakeRasa() as fake:
+        fake.archive = LARGE
+        plane = start(
+            small_disk,
+            f"rasa: {{production: {{url: 'http://localhost:9'}}, worker: {{url: '{fake.url}'}}}}\n",
+            parts=("web", "training"),
+            DATABASE_URL=f"sqlite:///{tmp_path / 'elsewhere.sqlite3'}",
+        )
+        assert plane.http.post("/api/v1/bundles/", files={"bundle": ("bundle.zip", zipped())}).status_code == 201
+        filling = fill(small_disk, leave=MB)
+        ended = train(plane)
+        assert (ended["status"], ended["error_code"]) == ("errored", "storage-full")
+        assert leftovers(small_disk) == []
+        assert plane.http.get(URL).json() == []
+        filling.unlink()
+        assert train(plane)["status"] == "succeeded"
 
 
 def test_with_the_database_on_the_full_disk_nothing_moves_and_polls_are_answered(start, small_disk):
