@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 # without an answer end the connection.
 KEEPALIVE_AFTER, KEEPALIVE_EVERY, KEEPALIVE_TIMES = 60, 15, 4
 # Seconds.
-OPENS_WITHIN = 60
+OPENS_WITHIN, LOOK_EVERY = 60, 0.1
 
 
 def notice_clients_that_are_gone() -> None:
@@ -26,10 +26,9 @@ def notice_clients_that_are_gone() -> None:
 
 
 def _watch_when_open() -> None:
-    for _ in range(OPENS_WITHIN):
-        if watch_listeners():
-            return
-        time.sleep(1)
+    deadline = time.monotonic() + OPENS_WITHIN
+    while not watch_listeners() and time.monotonic() < deadline:
+        time.sleep(LOOK_EVERY)
 
 
 def watch_listeners() -> int:
