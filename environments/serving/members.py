@@ -57,7 +57,8 @@ def _member(entry: Entry, evidence: Evidence) -> ReplicaReport:
         downloads=record.downloads,
         interval=interval,
         reason=_reason(state, entry, evidence),
-        proved=target is not None and record.proved == target.hash,
+        # What it proved before the promotion it may have lost since, and not have been heard.
+        proved=target is not None and record.proved == target.hash and _is_current(entry, evidence),
         proved_at=ledger.at(record.proved_at) if record.proved_at and record.proved else None,
         cut_off=broken >= decisions.TRIES,
     )

@@ -147,6 +147,15 @@ def test_transfers_that_break_off_again_and_again_are_told(served, otter):
     assert "rasa-1: 3 transfers of brisk-otter to it broke off" in found.reasons[0]
 
 
+def test_what_was_proved_before_a_promotion_does_not_prove_it(served, otter, heron, by_ana):
+    replica(served, model=otter, proved=True)
+    promotions.promote(environment=served, model=heron, by=by_ana)
+    promotions.promote(environment=served, model=otter, by=by_ana)
+    assert report(served, NOW).sync == "rolling_out"
+    settling.settle_all(NOW)
+    assert promotions.latest(served).status == "rolling_out"
+
+
 def test_being_stuck_ends_with_the_promotion_though_the_same_model_comes_back(served, otter, heron, by_ana):
     replica(served, model=heron, target=otter, stuck_since=NOW.timestamp())
     promotions.promote(environment=served, model=heron, by=by_ana)
