@@ -15,6 +15,8 @@ from environments.states import RasaXWrites
 
 def environment_of(project: Project, tag: str) -> Environment | None:
     """The environment, active or retired, whose name `tag` is; None for a free tag."""
+    if not names.LABEL.fullmatch(tag):
+        return None  # No environment has such a name, and not every database can be asked for it.
     environments = Environment.objects.select_related("project", "follows").filter(project=project)
     environment = environments.filter(name=names.canonical_tag(tag)).first()
     if environment is None and tag == names.ACTIVE:
