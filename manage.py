@@ -6,8 +6,11 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from accounts import scrubbing
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    scrubbing.hook_exceptions()
     try:
         execute_from_command_line(sys.argv)
         sys.stdout.flush()

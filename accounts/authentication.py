@@ -1,9 +1,11 @@
-"""Credentials of people and scripts: session cookie and API token. The result is an `Actor`.
+"""Credentials of people and scripts: session cookie, API token, token of `/api/auth`. The result is an `Actor`.
 
 Service tokens of Rasa servers are the serving routes' business, not a user's.
 """
 
+import hmac
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -12,19 +14,24 @@ from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts import problems
+from accounts import jwts, problems, proxies
 from accounts.actor import API, PAGE, RASA_X, Actor
 from accounts.models import ApiToken, User, api_token
 
+# Tokens of Rasa servers begin so.
+SERVICE_PREFIX = "cps_"
+# What the audit trail calls a request with a token of `/api/auth`.
+JWT = "JWT"
 LAST_USED_EVERY = timedelta(minutes=1)
 
 
 def peer_address(request: HttpRequest) -> str:
-    """The client's address; `X-Forwarded-For` is believed only from a proxy in `TRUSTED_PROXIES`."""
+    """The client's address; `X-Forwarded-For` is believed only from a proxy in `TRUSTED_PROXIES`, and only as far as
+    it holds IP addresses: before anything else the last proxy's own address stands for the client's."""
     address: str = request.META.get("REMOTE_ADDR", "")
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-    while hops and address in settings.TRUSTED_PROXIES:
-        address = hops.pop()
+    while hops and proxies.is_trusted(address) and (told := proxies.address(hops.pop())):
+        address = str(told)
     return address
 
 
@@ -33,10 +40,21 @@ def bearer(request: HttpRequest) -> str | None:
     return value.strip() if scheme.lower() == "bearer" and value.strip() else None
 
 
+def is_installation_token(token: str) -> bool:
+    """Whether this is the value of `RASA_X_TOKEN`, which opens every tag and model; unset, there is none."""
+    expected = settings.RASA_X_TOKEN
+    return bool(expected) and hmac.compare_digest(token.encode(), expected.encode())
+
+
+def is_of_a_server(token: str) -> bool:
+    """Whether a token is of the kind that Rasa servers send, known or not."""
+    return token.startswith(SERVICE_PREFIX) or is_installation_token(token)
+
+
 def door(request: HttpRequest) -> str:
     """Which family of routes the request came through."""
     path = f"{request.path_info}/"
-    if path.startswith("/api/v1/"):
+    if path.startswith(("/api/v1/", "/metrics/")):
         return API
     return RASA_X if path.startswith(("/api/", "/models/", "/conversations/")) else PAGE
 
@@ -57,28 +75,47 @@ def actor_of(request: HttpRequest | Request) -> Actor:
     plain = request._request if isinstance(request, Request) else request
     cached: Actor | None = getattr(plain, "actor", None)
     if cached is None:
-        token = request.auth if isinstance(request, Request) and isinstance(request.auth, ApiToken) else None
+        auth = request.auth if isinstance(request, Request) else None
+        token = auth if isinstance(auth, ApiToken) else None
+        credential = auth if isinstance(auth, str) else ""
         user = request.user if isinstance(request.user, User) else None
         if user is None:
             raise problems.Unauthorized()
-        cached = Actor(user=user, via=door(plain), address=peer_address(plain), token=token)
+        address = peer_address(plain)
+        cached = Actor(user=user, via=door(plain), address=address, token=token, credential=credential)
         plain.actor = cached  # type: ignore[attr-defined]
     return cached
 
 
-class ApiTokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer cpt_…`, and on Rasa X routes `?api_token=cpt_…`."""
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer` with an API token (cpt_…) or a token of `/api/auth`, on Rasa X routes `?api_token=cpt_…`.
 
-    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+    The kind is told by prefix and by equality with `RASA_X_TOKEN`; what is left is a JWT.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         secret = bearer(request)
-        if secret is None and door(request) == RASA_X:
-            secret = request.query_params.get("api_token")
+        if secret is not None:
+            return self.of_bearer(secret, request)
+        secret = request.query_params.get("api_token") if door(request) == RASA_X else None
         if secret is None:
             return None
         if not secret.startswith(api_token.PREFIX):
-            raise problems.Unauthorized("This route takes an API token (cpt_…) or a session.")
+            raise problems.Unauthorized("The parameter api_token takes an API token (cpt_…) and nothing else.")
         token = user_of_token(secret)
         return token.user, token
+
+    def of_bearer(self, secret: str, request: Request) -> tuple[Any, Any]:
+        """The user, and the API token or the name of the credential."""
+        if secret.startswith(api_token.PREFIX):
+            token = user_of_token(secret)
+            return token.user, token
+        if is_of_a_server(secret):
+            raise problems.Unauthorized("This is the token of a Rasa server: it opens models and /api/config alone.")
+        return self.of_jwt(secret, request)
+
+    def of_jwt(self, secret: str, request: Request) -> tuple[Any, Any]:
+        return jwts.verify(secret), JWT
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="controlplane"'

@@ -1,9 +1,9 @@
-"""What one user holds, read once per request: two queries, then none."""
+"""What one user holds by their roles, read once per request: one query, then none."""
 
 from collections import defaultdict
 from dataclasses import dataclass
 
-from guardian.models import GroupObjectPermission, UserObjectPermission
+from guardian.models import GroupObjectPermission
 
 from accounts.models import Project, User
 
@@ -12,7 +12,7 @@ Held = dict[tuple[str, str], frozenset[str]]
 
 @dataclass(frozen=True)
 class Grants:
-    """`everything` for the administrator; else `held[(model, pk)]` are the codenames given on that object."""
+    """`everything` for the installation itself; else `held[(model, pk)]` are the codenames given on that object."""
 
     everything: bool
     held: Held
@@ -34,18 +34,16 @@ class Grants:
         return self.everything or bool(self.on("project", project.pk))
 
 
+NOTHING = Grants(everything=False, held={})
+EVERYTHING = Grants(everything=True, held={})
+
+
 def of(user: User) -> Grants:
-    """All grants of an active user, by object permissions given to the user or to one of the user's groups."""
+    """All grants of an active user: the object permissions of the groups that the user's roles are."""
     if not user.is_active:
-        return Grants(everything=False, held={})
-    if user.is_superuser:
-        return Grants(everything=True, held={})
+        return NOTHING
     held: dict[tuple[str, str], set[str]] = defaultdict(set)
-    fields = ("content_type__model", "object_pk", "permission__codename")
-    for rows in (
-        UserObjectPermission.objects.filter(user=user),
-        GroupObjectPermission.objects.filter(group__user=user),
-    ):
-        for model, pk, codename in rows.values_list(*fields):
-            held[(model, pk)].add(codename)
+    rows = GroupObjectPermission.objects.filter(group__user=user, group__role__isnull=False)
+    for model, pk, codename in rows.values_list("content_type__model", "object_pk", "permission__codename"):
+        held[(model, pk)].add(codename)
     return Grants(everything=False, held={key: frozenset(names) for key, names in held.items()})

@@ -80,7 +80,10 @@ class Unauthorized(Problem):
     """There are no credentials, or they are unknown, expired or revoked."""
 
     code, status, title, reason = "unauthorized", 401, "Sign in, or send a valid token", "NotAuthenticated"
-    cure = "Sign in, or send `Authorization: Bearer cpt_…` with an API token that is listed as usable."
+    cure = (
+        "Sign in, or send `Authorization: Bearer` with an API token (cpt_…) that is listed as usable, or the token "
+        "that `POST /api/auth` gave."
+    )
 
     def __init__(self, detail: str = "Auth required.", **data: Any) -> None:
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="controlplane"'}, **data)
@@ -101,6 +104,35 @@ class CsrfFailed(Problem):
 
     code, status, title, reason = "csrf-failed", 403, "The page was too old", "NotAuthorized"
     cure = "Reload the page and try again; scripts send an API token instead of a session."
+
+
+class SignInLocked(Problem):
+    """Too many wrong passwords for this user name, or for many names, came from this address; the right one is not
+    tried either."""
+
+    code, status, title, reason = "sign-in-locked", 429, "Too many wrong passwords", "TooManyRequests"
+    cure = "Wait for the seconds of `Retry-After`, or ask an administrator to take the lock away."
+
+    def __init__(self, seconds: int) -> None:
+        wait = f"{seconds} s" if seconds < 60 else f"{-(-seconds // 60)} min"
+        super().__init__(
+            f"Too many wrong passwords came from your address. Try again in {wait}, "
+            "or ask an administrator to take the lock away.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+class LinkSpent(Problem):
+    """The one-time link was used, has expired, or was ended by a newer one or by a change of the account's roles."""
+
+    code, status, title, reason = "link-spent", 410, "This link leads nowhere any more", "Gone"
+    cure = "Ask an administrator for a new link; each works once, for three days."
+
+    def __init__(self) -> None:
+        super().__init__(
+            "It was used, is older than three days, a newer one took its place, or your roles were changed since. Sign "
+            "in if you have set a password; otherwise ask the administrator who sent it for a new one."
+        )
 
 
 class NotFound(Problem):
@@ -149,6 +181,36 @@ class Busy(Problem):
 
     def __init__(self, detail: str, *, retry_after: int = 5) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class SecretUnreadable(Problem):
+    """A stored secret was sealed with a key that this installation does not have, or is damaged."""
+
+    code, status, title, reason = "secret-unreadable", 503, "A stored secret cannot be read", "SecretUnreadable"
+    cure = (
+        "Add the earlier installation key to `CONTROLPLANE_SECRET_KEY_FALLBACKS`, or give the secret again: "
+        "`manage.py sync_environments` applies those of environments.yml."
+    )
+
+
+class OtherInstallationKey(Problem):
+    """This process has another installation key than the one that seals the secrets of its database: each would spoil
+    what the other writes."""
+
+    code, status, title, reason = "other-installation-key", 503, "The installation key is another one", "WrongKey"
+    cure = (
+        "Give every process the same `CONTROLPLANE_SECRET_KEY`, or the same file `secret-key`. If the earlier key is "
+        "lost for good, run `manage.py prepare --key-is-lost` once."
+    )
+
+    def __init__(self, fingerprint: str) -> None:
+        super().__init__(
+            f"The secrets of this database are sealed under another installation key (fingerprint {fingerprint}). Give "
+            "every process the same CONTROLPLANE_SECRET_KEY, or the file secret-key of the home where it was made; or "
+            "add the earlier key to CONTROLPLANE_SECRET_KEY_FALLBACKS. If it is lost for good, run "
+            "`manage.py prepare --key-is-lost` once.",
+            headers={"Retry-After": "5"},
+        )
 
 
 class InternalError(Problem):

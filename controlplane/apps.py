@@ -9,3 +9,4 @@ class ControlplaneConfig(AppConfig):
 
     def ready(self) -> None:
         register(checks.check_configuration)
+        register(checks.check_deployment, deploy=True)

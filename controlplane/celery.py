@@ -8,6 +8,7 @@ from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
 
+from accounts import scrubbing
 from controlplane import broker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
@@ -17,6 +18,8 @@ LEFTOVER_AGE = timedelta(minutes=5)
 app = Celery("controlplane")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["workers"])
+# Once Django is set up, for it needs models.
+app.autodiscover_tasks(["controlplane"], related_name="worker_start")
 
 
 @app.task(name="controlplane.clear_broker")
@@ -27,4 +30,5 @@ def clear_broker() -> None:
 
 @setup_logging.connect
 def keep_logging(**kwargs: Any) -> None:
-    """Workers log as settings say: Celery configures nothing where this signal has a receiver."""
+    """Workers and beat log as settings say: Celery configures nothing where this signal has a receiver."""
+    scrubbing.hook_exceptions()

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db import connection
 
-from accounts.actions import api_tokens, users
+from accounts.actions import api_tokens
 from accounts.actor import COMMAND, Actor
 from accounts.models import ApiToken, User
 from controlplane import local_rasa, rasa_install, running
 from controlplane.supervisor import Output, Program
+from environments.actions import users
 from environments.local_servers import is_local
 from environments.models import Replica
 

@@ -18,6 +18,7 @@ from accounts import problems
 from accounts.actor import API, RASA_X
 from accounts.authentication import door
 from accounts.problems import Problem
+from accounts.scrubbing import scrub_shapes
 from controlplane.requests import TooManyBodies
 from environments import RASA_X_VERSION
 from environments.errors import DatabaseAway
@@ -43,12 +44,31 @@ def rasa_body(problem: Problem) -> dict[str, Any]:
     return body
 
 
+def _hide_secrets(problem: Problem) -> None:
+    """A sentence may repeat a name that was sent, and people send tokens in the wrong place."""
+    problem.detail = scrub_shapes(problem.detail)
+    problem.data = _without_secrets(problem.data)
+    problem.errors = _without_secrets(problem.errors)
+
+
+def _without_secrets(value: Any) -> Any:
+    match value:
+        case str():
+            return scrub_shapes(value)
+        case dict():
+            return {_without_secrets(name): _without_secrets(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_without_secrets(inner) for inner in value]
+    return value
+
+
 def api_response(problem: Problem, request: HttpRequest) -> HttpResponse:
     """The problem in the shape of the family that `request` belongs to."""
+    _hide_secrets(problem)
     if door(request) == RASA_X:
         response: HttpResponse = JsonResponse(rasa_body(problem), status=problem.status)
     else:
-        document = problem.document(request.path)
+        document = problem.document(scrub_shapes(request.path))
         response = JsonResponse(document, status=problem.status, content_type="application/problem+json")
     for name, value in problem.headers.items():
         response.headers[name] = value
@@ -129,7 +149,12 @@ def answer(problem: Problem, request: HttpRequest) -> HttpResponse:
     """The problem as JSON under the API, as a page elsewhere."""
     if is_api(request):
         return api_response(problem, request)
-    return render(request, "problem.html", {"problem": problem}, status=problem.status)
+    _hide_secrets(problem)
+    context = {"problem": problem, "incident": problem.data.get("incident") or _told(problem, request)}
+    response = render(request, "problem.html", context, status=problem.status)
+    for name, value in problem.headers.items():
+        response.headers[name] = value
+    return response
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -156,6 +181,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return answer(away, request)
     problem = as_problem(error) if isinstance(error, Exception) else None
     return answer(problem or _incident(request), request)
+
+
+def _told(problem: Problem, request: HttpRequest) -> str:
+    """The name under which the log has what this page says, so that who is asked for help finds it."""
+    incident = secrets.token_hex(4)
+    path = scrub_shapes(request.path)
+    logger.info("Incident %s: %s %s: %s %s", incident, request.method, path, problem.status, problem.code)
+    return incident
 
 
 def _incident(request: HttpRequest) -> Problem:

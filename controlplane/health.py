@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from controlplane.celery import app
+from controlplane.fitness import of_this_process
 from environments.serving.outages import read_patience
 
 logger = logging.getLogger(__name__)
@@ -67,9 +68,22 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
+def fitness_of_this_process() -> dict[str, str]:
+    """Whether it fits the database and the processes beside it, with the cure where not; and what it does not share
+    with them, though that keeps no request from being answered."""
+    fitness = of_this_process()
+    if fitness is None:
+        return {"instance": "ok"}
+    shared = dict.fromkeys(sorted(fitness.unshared), "not shared")
+    if fitness.problem:
+        return {"instance": fitness.problem.code, "detail": fitness.problem.detail, **shared}
+    return {"instance": "ok", **shared}
+
+
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     states = {name: state_of(name, check) for name, (check, _) in PARTS.items()}
-    ready = all(states[name] == "ok" for name, (_, needed) in PARTS.items() if needed)
+    states |= fitness_of_this_process()
+    ready = all(states[name] == "ok" for name, (_, needed) in PARTS.items() if needed) and states["instance"] == "ok"
     status = "ready" if ready else "unavailable"
     return JsonResponse({"status": status, **states}, status=200 if ready else 503)

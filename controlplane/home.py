@@ -40,6 +40,12 @@ def write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
+def keep_private(path: Path) -> None:
+    """Have the file readable by its owner alone: an empty one where there is none yet."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+
+
 def installation_key(home: Path) -> str:
     """The key everything derived comes from; made at the first call, 0600."""
     path = home / "secret-key"

@@ -51,7 +51,7 @@ def name_of(environment: Environment) -> str:
 
 def program(environment: Environment, *, web_url: str, rasa_home: Path, folder: Path) -> Program:
     """The server of `environment`, with its files in `folder`. One process: replicas cannot share an address."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(folder / "endpoints.yml", endpoints(environment, web_url))
     write_private(folder / "credentials.yml", CREDENTIALS)
     host = urlsplit(environment.url).hostname or "localhost"

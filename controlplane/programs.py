@@ -1,4 +1,4 @@
-"""What `up` runs beside the Rasa servers: the web process, two Celery workers and beat."""
+"""What `up` runs beside the Rasa servers: the web process, a Celery worker for each queue, and beat."""
 
 import os
 import sys
@@ -12,7 +12,9 @@ from controlplane.supervisor import Program
 FREE_THREADS = 16
 # Threads, not processes: a task waits for Rasa, the database or the disk, and one process per worker costs half the
 # memory and leaves nothing behind when it is killed.
-CONCURRENCY = 2
+SHORT_TASKS = 2
+# Scrub, sweep, retention and asking servers may take minutes each, and none of them runs twice in a process.
+LONG_TASKS = 4
 
 
 # Celery warns of root at each start; in a container that is who runs it.
@@ -38,19 +40,32 @@ def web(host: str, port: int, url: str) -> Program:
         *("--workers", str(settings.WEB_PROCESSES), "--blocking-threads", str(blocking_threads())),
         # Without it the end of one web process ends the others with it.
         *("--respawn-failed-workers", "--workers-kill-timeout", "3", "--log-level", "error"),
+        # Its lines would have the paths of guest links, invitations and resets in them.
+        "--no-access-log",
         "controlplane.wsgi:application",
     ]
     return Program("web", command, environment=_django(url), folder=settings.BASE_DIR)
 
 
-def worker(name: str, queues: str, url: str) -> Program:
+def threads(queue: str) -> int:
+    """Of the worker of the queue. The rows say how many jobs may run; a message that comes while so many do finds one
+    thread more, and that there is no work."""
+    match queue:
+        case "training":
+            return int(settings.MAX_TRAININGS) + 1
+        case "evaluation":
+            return int(2 * settings.MAX_EVALUATIONS + settings.MAX_FETCHES) + 1
+    return LONG_TASKS + SHORT_TASKS
+
+
+def worker(queue: str, url: str) -> Program:
     command = [
         *(sys.executable, "-W", QUIET_ROOT, "-m", "celery", "--quiet", "--app", "controlplane", "worker"),
-        *("--queues", queues, "--hostname", f"{name}@%h"),
-        *("--pool", "threads", "--concurrency", str(CONCURRENCY)),
+        *("--queues", queue, "--hostname", f"{queue}@%h"),
+        *("--pool", "threads", "--concurrency", str(threads(queue))),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
-    return Program(name, command, environment=_django(url), folder=settings.BASE_DIR)
+    return Program(queue, command, environment=_django(url), folder=settings.BASE_DIR)
 
 
 def beat(url: str) -> Program:
@@ -62,11 +77,12 @@ def beat(url: str) -> Program:
 
 
 def all_of(host: str, port: int, url: str) -> list[Program]:
-    """Training and evaluation have a worker of their own, so that short tasks never wait for them."""
+    """Each queue has a worker of its own, so that short tasks never wait for trainings, nor evaluations for them."""
     return [
         web(host, port, url),
-        worker("training", "training,evaluation", url),
-        worker("default", "default", url),
+        worker("training", url),
+        worker("evaluation", url),
+        worker("default", url),
         beat(url),
     ]
 

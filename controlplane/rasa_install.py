@@ -131,7 +131,16 @@ def install(home: Path, say: Say) -> None:
         say(f"Installing Rasa {VERSION} into {home} with {python}. The first time this downloads about 1 GB.")
         (home / MARKER).unlink(missing_ok=True)
         _run([uv(), "venv", "-q", "--no-project", "--allow-existing", "--python", python, str(home)])
-        sync = [uv(), "pip", "sync", "--require-hashes", "--python", str(python_of(home)), str(LOCK)]
+        sync = [
+            uv(),
+            "pip",
+            "sync",
+            "--require-hashes",
+            "--compile-bytecode",
+            "--python",
+            str(python_of(home)),
+            str(LOCK),
+        ]
         _run(sync)
         (home / MARKER).write_text(wanted() + "\n")
         say(f"Rasa {VERSION} is installed in {home}.")

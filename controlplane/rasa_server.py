@@ -1,6 +1,7 @@
 """Starts a stock Rasa server under the Python of its own environment: `python -I rasa_server.py ARGUMENTS…`.
 
-The secrets come as variables and are appended here: on a command line every user of the machine could read them.
+The secrets come as variables and are appended here: on a command line every user of the machine could read them. A made
+one may begin with a dash: so each is one word with its option.
 """
 
 import logging
@@ -18,9 +19,9 @@ show_any_warning = warnings.showwarning
 def arguments(given: list[str]) -> list[str]:
     full = ["rasa", *given]
     if token := os.environ.pop(TOKEN, ""):
-        full += ["--auth-token", token]
+        full += [f"--auth-token={token}"]
     if secret := os.environ.pop(JWT_SECRET, ""):
-        full += ["--jwt-method", "HS256", "--jwt-secret", secret]
+        full += ["--jwt-method=HS256", f"--jwt-secret={secret}"]
     return full
 
 

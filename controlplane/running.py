@@ -16,12 +16,15 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connections
 
-from accounts.actions import users
-from controlplane import broker, local_rasa, ports, programs, rasa_install
+from accounts import scrubbing
+from accounts.models import User
+from accounts.problems import SecretUnreadable
+from controlplane import broker, home, local_rasa, ports, programs, rasa_install
 from controlplane.bootstrap import PASSWORD_FILE
 from controlplane.celery import app
 from controlplane.supervisor import Output, Program, Supervisor
 from environments import local_servers
+from environments.actions import users
 from environments.models import Environment
 
 ANNOUNCED_WITHIN = 60.0
@@ -36,14 +39,14 @@ class CannotStart(Exception):
 @contextmanager
 def alone() -> Iterator[None]:
     """One `up` for each home: two would run every worker twice and take each other's ports."""
-    home = Path(settings.CONTROLPLANE_HOME)
-    with (home / "up.lock").open("a+") as file:
+    folder = Path(settings.CONTROLPLANE_HOME)
+    with (folder / "up.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             raise CannotStart(
-                f"`up` runs already for {home} (process {file.read().strip() or 'unknown'}). "
+                f"`up` runs already for {folder} (process {file.read().strip() or 'unknown'}). "
                 "Stop it first, or use another CONTROLPLANE_HOME."
             ) from None
         file.truncate(0)
@@ -99,13 +102,19 @@ def _prepare_broker() -> None:
 def sign_in(url: str, *, shown: bool = False) -> str:
     """How to sign in. The password itself goes to a terminal only, never to a log."""
     path = Path(settings.CONTROLPLANE_HOME) / PASSWORD_FILE
-    if not path.exists():
-        how = "the password given at set-up (`manage.py changepassword admin` sets another)"
+    if not _still_opens(path):
+        how = f"its password (`manage.py changepassword {users.ADMINISTRATOR}` sets another)"
     elif shown:
         how = f"the password {path.read_text().strip()}"
     else:
         how = f"the password in {path}"
     return f"Open {url} and sign in as {users.ADMINISTRATOR} with {how}."
+
+
+def _still_opens(path: Path) -> bool:
+    """Whether the file holds the administrator's password: it stays as it was made when another is chosen."""
+    admin = User.objects.named(users.ADMINISTRATOR).first()
+    return path.exists() and admin is not None and admin.check_password(path.read_text().strip())
 
 
 def answers(url: str) -> bool:
@@ -137,6 +146,8 @@ def up(
     """
     with alone():
         prepare(out, keep_password=keep_password)
+        # The first start made some after the settings were read.
+        scrubbing.know(home.generated_variables(settings.CONTROLPLANE_HOME).values())
         environments = local_servers.local_environments() if with_rasa else []
         missing = _rasa_of(environments)
         if missing:
@@ -148,13 +159,18 @@ def up(
         _prepare_broker()
         own_url = f"http://{_reachable(host)}:{port}"
         url = f"http://localhost:{port}"
-        running = programs.all_of(host, port, url) + _rasa_programs(environments, own_url) + list(extra(own_url))
+        try:
+            servers = _rasa_programs(environments, own_url)
+        except SecretUnreadable as unreadable:
+            raise CannotStart(unreadable.detail) from None
+        running = programs.all_of(host, port, url) + servers + list(extra(own_url))
+        how = sign_in(url)
         connections.close_all()
         supervisor = Supervisor(running, out)
         if missing:
             for line in missing.splitlines():
                 supervisor.log.say(line)
-        announcement = (supervisor.log.say, own_url, sign_in(url))
+        announcement = (supervisor.log.say, own_url, how)
         threading.Thread(target=_announce, args=announcement, daemon=True).start()
         return supervisor.run()
 

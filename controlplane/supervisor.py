@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
+from accounts.scrubbing import scrub
+
 LAUNCHER = Path(__file__).with_name("child.py")
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
@@ -35,7 +37,7 @@ class Program:
 
     name: str
     command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     folder: Path | None = None
     once: bool = False
     stays: bool = False
@@ -51,7 +53,8 @@ class Output(Protocol):
 
 
 class Log:
-    """One readable log: each line after the name of who said it, coloured on a terminal."""
+    """One readable log: each line after the name of who said it, coloured on a terminal; without secrets, whoever said
+    them, save what the supervisor itself has to say."""
 
     def __init__(self, out: Output, names: Sequence[str]) -> None:
         self.out = out
@@ -111,7 +114,7 @@ class Child:
                 # Of a progress bar, which writes over itself, the last state is enough.
                 text = line.decode(errors="replace").rstrip().rpartition("\r")[2]
                 if text:
-                    self.log.write(self.program.name, text)
+                    self.log.write(self.program.name, scrub(text))
 
     def tend(self) -> None:
         """Notice that it ended; start it when it is due."""

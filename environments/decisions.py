@@ -5,12 +5,15 @@ random uuid before the first one). So the same request delivers a model and prov
 since the epoch, models are named by the SHA-256 of their archive.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from statistics import median
 from typing import Any
 
+# What a process sends that has loaded an archive, known or not; one that has none sends a uuid.
+ARCHIVE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 # Downloads a process may make of one model without ever showing that it loaded it.
 TRIES = 3
 # An interval that is learned is never taken to be shorter than this.
@@ -107,7 +110,8 @@ class Situation:
     `target` is the tag's model (None: no model), put there by the promotion with the number `promotion`; `loadable`
     tells whether its archive can be served. `interval` is the declared one in seconds, None where it is learned.
     `proven` gives the models proved in this environment whose archives can be served, newest first; it is asked only
-    where a server would stay empty.
+    where a server would stay empty. `frozen`: the installation was restored, and nobody has decided yet whether the
+    backup or the servers are right.
     """
 
     target: str | None
@@ -116,6 +120,7 @@ class Situation:
     interval: float | None
     proven: Callable[[], Sequence[str]]
     promotion: int | None = None
+    frozen: bool = False
 
 
 class Answer(StrEnum):
@@ -238,6 +243,8 @@ def _remembered_polls(workers: int) -> int:
 
 def _answer(record: Record, known: bool, situation: Situation, now: float, *, notable: bool) -> Decision:
     target = situation.target
+    if situation.frozen:
+        return _keep(record, known, situation, now, notable=notable)
     if target is None:
         return Decision(Answer.NO_MODEL, record, notable=notable)
     if record.etag == target:
@@ -256,6 +263,20 @@ def _answer(record: Record, known: bool, situation: Situation, now: float, *, no
         return _fall_back(record, situation, Fallback.DAMAGED, now, notable=notable)
     loading = now if record.loading_since is None else record.loading_since
     return _give(replace(record, loading_since=loading), target, now)
+
+
+def _keep(record: Record, known: bool, situation: Situation, now: float, *, notable: bool) -> Decision:
+    """Frozen: who has a model keeps it, also one that came after the backup; who has none gets the last proven one, or
+    where none was proved the tag's."""
+    if known or ARCHIVE.fullmatch(record.etag):
+        return Decision(Answer.NOT_MODIFIED, record, notable=notable)
+    candidates = list(situation.proven())
+    if situation.target is not None and situation.loadable and situation.target not in candidates:
+        candidates.append(situation.target)
+    for model in candidates:
+        if _tries(record, model) < TRIES:
+            return _give(record, model, now)
+    return Decision(Answer.NOT_MODIFIED if candidates else Answer.NO_MODEL, record, notable=notable)
 
 
 def _shown(record: Record) -> Record:

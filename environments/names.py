@@ -6,6 +6,7 @@ from environments.errors import InvalidName
 
 LONGEST_MODEL = 200
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
+REF = re.compile(r"[^\s~^:?*\[\\\x00-\x1f\x7f+-][^\s~^:?*\[\\\x00-\x1f\x7f]{0,199}")
 LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 ARCHIVE_SUFFIX = ".tar.gz"
 
@@ -39,6 +40,17 @@ def check_label(name: str, kind: str, *, field: str = "") -> None:
     if kind != "project" and name in RESERVED_LABELS:
         raise _invalid(
             field, f"{name} always means something else and cannot be used. Choose another name for the {kind}."
+        )
+
+
+def check_ref(ref: str, *, field: str = "ref") -> None:
+    """A branch, a tag or a commit, as git lets one be named, and nothing that git could read otherwise."""
+    parts = ref.split("/")
+    odd = any(not part or part.startswith(".") or part.endswith((".", ".lock")) for part in parts)
+    if not REF.fullmatch(ref) or not ref.isprintable() or odd or ".." in ref or "@{" in ref or ref == "@":
+        raise _invalid(
+            field,
+            f"{ref[:80]!r} names no branch, tag or commit. Write it as git does: main, v1.2, refs/heads/main.",
         )
 
 

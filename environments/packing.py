@@ -1,8 +1,10 @@
-"""The files of a Rasa project in and out of an archive (zip or tar.gz). Nothing is ever unpacked to disk.
+"""The files of a Rasa project in and out of an archive (zip or tar.gz), bounded. To judge them, nothing is unpacked to
+disk; `extract` does it for a program that needs them there.
 
 What the files mean is `bundles`' business; archives of trained models are `archives`'.
 """
 
+import contextlib
 import gzip
 import io
 import lzma
@@ -11,7 +13,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -45,12 +47,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Entry:
-    """One member. `kind` is file, folder, or the word for what is not taken."""
+    """One member. `kind` is file, folder, or the word for what is not taken; `pieces` reads its bytes."""
 
     name: str
     kind: str
     size: int
-    read: Callable[[], bytes]
+    pieces: Callable[[], Iterator[bytes]]
 
 
 def is_junk(path: PurePosixPath) -> bool:
@@ -59,8 +61,37 @@ def is_junk(path: PurePosixPath) -> bool:
 
 def unpack(file: BinaryIO, limits: Limits) -> Files:
     """The files of a seekable zip or tar.gz, junk left out. Raises BundleInvalid."""
+    with _damage_told(file):
+        return _collect(_wanted(_entries(file, limits), limits), limits)
+
+
+def extract(file: BinaryIO, folder: Path, limits: Limits) -> list[str]:
+    """Write the same files below `folder`, which is there and empty; their paths.
+
+    Raises BundleInvalid, and OSError where the disk cannot take them.
+    """
+    paths = []
+    with _damage_told(file):
+        for path, entry in _wanted(_entries(file, limits), limits):
+            _write(folder / path, entry)
+            paths.append(str(path))
+    return paths
+
+
+def _write(target: Path, entry: Entry) -> None:
     try:
-        return _collect(_entries(file, limits), limits)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as written:
+            for piece in entry.pieces():
+                written.write(piece)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise BundleInvalid(f"{entry.name} is a file and a folder in the archive. Pack the project again.") from error
+
+
+@contextlib.contextmanager
+def _damage_told(file: BinaryIO) -> Iterator[None]:
+    try:
+        yield
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error) as error:
         raise _damaged(error) from error
     except (RuntimeError, NotImplementedError, ValueError, OverflowError) as error:
@@ -87,9 +118,10 @@ def _entries(file: BinaryIO, limits: Limits) -> Iterator[Entry]:
     raise BundleInvalid("This is neither a zip nor a tar.gz. Pack the project's folder as one of them.")
 
 
-def _collect(entries: Iterator[Entry], limits: Limits) -> Files:
-    files: Files = {}
-    count = unpacked = text = 0
+def _wanted(entries: Iterator[Entry], limits: Limits) -> Iterator[tuple[PurePosixPath, Entry]]:
+    """The files that a project keeps, each path once."""
+    seen: set[PurePosixPath] = set()
+    count = unpacked = 0
     for entry in entries:
         count, unpacked = count + 1, unpacked + entry.size
         if count > limits.entries:
@@ -101,15 +133,23 @@ def _collect(entries: Iterator[Entry], limits: Limits) -> Files:
             continue
         if entry.kind != "file":
             raise BundleInvalid(f"{path} is {entry.kind}. Put the file itself into the archive.")
-        if str(path) in files:
+        if path in seen:
             raise BundleInvalid(f"{path} is in the archive twice. Pack the project again.")
+        seen.add(path)
+        yield path, entry
+
+
+def _collect(wanted: Iterator[tuple[PurePosixPath, Entry]], limits: Limits) -> Files:
+    files: Files = {}
+    text = 0
+    for path, entry in wanted:
         if path.suffix.lower() not in TEXT_SUFFIXES or path.parts[0] in JUNK_AT_ROOT:
             files[str(path)] = None
             continue
         text += entry.size
         if text > limits.text:
             raise BundleInvalid(f"The YAML and JSON files are larger than {limits.text} bytes together.")
-        files[str(path)] = entry.read()
+        files[str(path)] = b"".join(entry.pieces())
     return files
 
 
@@ -133,7 +173,13 @@ def _zip_entries(file: BinaryIO, limits: Limits) -> Iterator[Entry]:
     _check_zip_directory(file, limits)
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            yield Entry(info.filename, _zip_kind(info), info.file_size, partial(archive.read, info))
+            yield Entry(info.filename, _zip_kind(info), info.file_size, partial(_zip_pieces, archive, info))
+
+
+def _zip_pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(info) as content:
+        while piece := content.read(PIECE):
+            yield piece
 
 
 def _zip_kind(info: zipfile.ZipInfo) -> str:
@@ -205,7 +251,7 @@ def _tar_entries(file: BinaryIO, limits: Limits) -> Iterator[Entry]:
     with tarfile.open(fileobj=unzipped, mode="r:") as archive:
         while (member := archive.next()) is not None:
             yield Entry(
-                member.name or ".", _tar_kind(member), member.size, partial(_tar_read, archive, unzipped, member)
+                member.name or ".", _tar_kind(member), member.size, partial(_tar_pieces, archive, unzipped, member)
             )
             # It keeps every member, with all that its headers said.
             archive.members.clear()  # type: ignore[attr-defined]  # its documented attribute
@@ -218,13 +264,11 @@ def _tar_kind(member: tarfile.TarInfo) -> str:
     return "file" if member.isreg() and not member.issparse() else "a link or a device"
 
 
-def _tar_read(archive: tarfile.TarFile, unzipped: _Unzipped, member: tarfile.TarInfo) -> bytes:
+def _tar_pieces(archive: tarfile.TarFile, unzipped: _Unzipped, member: tarfile.TarInfo) -> Iterator[bytes]:
     content = archive.extractfile(member)
-    pieces = []
     while content and (piece := content.read(PIECE)):
-        pieces.append(piece)
+        yield piece
         unzipped.refill()
-    return b"".join(pieces)
 
 
 # Packing
@@ -233,12 +277,27 @@ def _tar_read(archive: tarfile.TarFile, unzipped: _Unzipped, member: tarfile.Tar
 def pack(folder: Path) -> bytes:
     """The project in `folder` as a zip: the same files give the same bytes, junk left out, links to files followed."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).parts):
-            relative = PurePosixPath(path.relative_to(folder).as_posix())
-            if path.is_file() and not is_junk(relative) and relative.parts[0] not in JUNK_AT_ROOT:
-                info = zipfile.ZipInfo(str(relative), EPOCH)
-                info.compress_type = zipfile.ZIP_DEFLATED
-                info.external_attr = (stat.S_IFREG | 0o644) << 16
-                archive.writestr(info, path.read_bytes())
+    pack_files(_files_in(folder), packed)
     return packed.getvalue()
+
+
+def is_packed(path: PurePosixPath) -> bool:
+    """Whether the file is a project's own."""
+    return not is_junk(path) and path.parts[0] not in JUNK_AT_ROOT
+
+
+def pack_files(files: Iterable[tuple[str, bytes]], into: BinaryIO) -> None:
+    """The files, whose paths are in their order, as a zip. Raises BundleInvalid where a path is none for a bundle."""
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files:
+            info = zipfile.ZipInfo(str(_safe_path(path)), EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(info, content)
+
+
+def _files_in(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).parts):
+        relative = PurePosixPath(path.relative_to(folder).as_posix())
+        if path.is_file() and is_packed(relative):
+            yield str(relative), path.read_bytes()

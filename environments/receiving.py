@@ -17,6 +17,7 @@ from environments import archives, bundles, errors, names, stores
 from environments.actions import bundles as bundle_actions
 from environments.actions import jobs, trained_models
 from environments.actions import tags as tag_actions
+from environments.actions.bundles import UNKNOWN, Source
 from environments.actions.trained_models import REFUSE, OnConflict, Registered
 from environments.clients import storage
 from environments.models import Bundle, Job
@@ -66,10 +67,12 @@ def receive_model(
     """
     check_can_receive(project=project, name=name, by=by, tags=tags, job=job)
     with full_storage_told(), stores.models().receive() as incoming:
-        inspected = archives.inspect(stream, incoming, limits(), _spool())
+        inspected = archives.inspect(stream, incoming, limits(), spool())
         # Outside the transaction: a large file may take seconds.
         incoming.sync()
         with transaction.atomic():
+            # A large upload takes minutes, in which its maker may have lost the grant.
+            by = by.anew()
             received = trained_models.register(
                 project=project,
                 name=name,
@@ -89,14 +92,15 @@ def receive_model(
 
 
 def receive_bundle(
-    *, project: Project, stream: archives.Readable, by: Actor, commit: str = ""
+    *, project: Project, stream: archives.Readable, by: Actor, source: Source = UNKNOWN, job: Job | None = None
 ) -> bundle_actions.Registered:
-    """Take in the Rasa project that `stream` gives as a zip or tar.gz. The same bytes again are no conflict.
+    """Take in the Rasa project that `stream` gives as a zip or tar.gz. The same bytes again are no conflict. A `job`
+    that brought it ends in the same transaction.
 
     A zip is read from its end, so the bytes are kept aside in a file without a name until they are found valid.
     """
-    bundle_actions.check_can_register(by, project, commit)
-    with full_storage_told(), tempfile.TemporaryFile(dir=_spool()) as spooled:
+    bundle_actions.check_can_register(by, project, source)
+    with full_storage_told(), tempfile.TemporaryFile(dir=spool()) as spooled:
         sha256, size = _copy(stream, spooled, settings.MAX_BUNDLE_BYTES)
         contents = bundles.read(spooled, bundle_actions.limits())
         spooled.seek(0)
@@ -105,9 +109,12 @@ def receive_bundle(
                 incoming.write(piece)
             incoming.sync()
             with transaction.atomic():
+                by = by.anew()
                 received = bundle_actions.register(
-                    project=project, contents=contents, sha256=sha256, size=size, by=by, commit=commit
+                    project=project, contents=contents, sha256=sha256, size=size, by=by, source=source
                 )
+                if job is not None:
+                    jobs.succeed(job=job, bundle=received.bundle)
                 incoming.commit(sha256)
     return received
 
@@ -123,7 +130,7 @@ def _copy(stream: archives.Readable, into: BinaryIO, limit: int) -> tuple[str, i
     return digest.hexdigest(), size
 
 
-def _spool() -> Path:
+def spool() -> Path:
     folder = Path(settings.CONTROLPLANE_HOME) / "spool"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -12,9 +12,10 @@ from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node
 
-from environments import addresses, names
+from environments import addresses, names, server_spec
 from environments.errors import EnvironmentsFileInvalid
 from environments.names import PRODUCTION, WORKER
+from environments.server_spec import Deployed
 from environments.states import Kind, RasaXWrites
 from environments.yaml_file import FileError, Reader, SyntaxErrorAt, compose, is_null, suggestion
 
@@ -50,14 +51,20 @@ class DeclaredEnvironment:
     pull_interval: float | None = None
     pulls_once: bool = False
     rasa_x_writes: RasaXWrites = RasaXWrites.ALLOW
+    # For the generated files: the variables that `token` and `jwt_secret` are, empty where they are written out.
+    token_variable: str = ""
+    jwt_variable: str = ""
+    deployed: Deployed = field(default_factory=Deployed)
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """The whole file: environments in its order, and every project it names, those without environments too."""
+    """The whole file: environments in its order, and every project it names, those without environments too.
+    `deployed` holds for the Rasa servers of all of them."""
 
     projects: tuple[str, ...]
     environments: tuple[DeclaredEnvironment, ...]
+    deployed: Deployed = field(default_factory=Deployed)
 
 
 # Defaults, which environments made through the API share
@@ -170,13 +177,13 @@ _READ: dict[str, Callable[[Reader, Node, str], Any]] = {
     "color": _color,
     "rasa_x_writes": _choice(RasaXWrites),
 }
-KEYS = tuple(_READ)
+KEYS = (*_READ, *server_spec.KEYS)
 _MAY_BE_NULL = frozenset({"follows", "pull_interval"})
 
 
 def _read_file(reader: Reader, root: Node | None) -> Declaration:
     top = {} if root is None else reader.entries(root, "", _EXAMPLE)
-    top = reader.known(top, "", ["rasa", "projects"])
+    top = reader.known(top, "", ["rasa", "projects", *server_spec.KEYS])
     environments = _read_rasa(reader, top, "", DEFAULT_PROJECT)
     projects = [DEFAULT_PROJECT]
     further = reader.entries(top["projects"], "projects", _PROJECTS_EXAMPLE) if "projects" in top else {}
@@ -188,7 +195,7 @@ def _read_file(reader: Reader, root: Node | None) -> Declaration:
         entries = reader.known(reader.entries(node, path, _EXAMPLE), path, ["rasa"])
         environments += _read_rasa(reader, entries, f"{path}.", project)
         projects.append(project)
-    return Declaration(tuple(projects), tuple(environments))
+    return Declaration(tuple(projects), tuple(environments), server_spec.deployed(reader, top, ""))
 
 
 def _read_rasa(reader: Reader, entries: dict[str, Node], prefix: str, project: str) -> list[DeclaredEnvironment]:
@@ -205,12 +212,14 @@ def _read_environment(
 ) -> DeclaredEnvironment:
     reader.attempt(path, lambda: names.check_label(name, "environment"))
     example = f"`{name}: {{url: {addresses.EXAMPLE}}}`"
-    entries = reader.known(reader.entries(node, path, example), path, _READ)
+    entries = reader.known(reader.entries(node, path, example), path, KEYS)
     if "url" not in entries and isinstance(node, MappingNode):
         reader.refuse(f"{path}.url", f"is missing. Write the address of its Rasa server: {example}")
     null = {key for key, value in entries.items() if key in _MAY_BE_NULL and is_null(value)}
     values: dict[str, Any] = {}
     for key, value in entries.items():
+        if key not in _READ:
+            continue
         read = None if key in null else _READ[key](reader, value, f"{path}.{key}")
         if read is not None:
             values[key] = read
@@ -227,6 +236,9 @@ def _read_environment(
         protected=values.pop("protected", default_protected(name)),
         follows=follows,
         pulls_once="pull_interval" in null,
+        token_variable=server_spec.variable_of(entries.get("token")),
+        jwt_variable=server_spec.variable_of(entries.get("jwt_secret")),
+        deployed=server_spec.deployed(reader, entries, f"{path}."),
         rasa_x_writes=RasaXWrites(values.pop("rasa_x_writes", RasaXWrites.ALLOW)),
         **values,
     )
@@ -237,8 +249,12 @@ def _read_environment(
 
 def key_of(environment: DeclaredEnvironment) -> str:
     """Where it stands in the file, as a dotted path."""
-    prefix = "" if environment.project == DEFAULT_PROJECT else f"projects.{environment.project}."
-    return f"{prefix}rasa.{environment.name}"
+    return key_path(environment.project, environment.name)
+
+
+def key_path(project: str, name: str) -> str:
+    """Where an environment of this name would stand in the file."""
+    return f"{'' if project == DEFAULT_PROJECT else f'projects.{project}.'}rasa.{name}"
 
 
 def refused(errors: Iterable[FileError]) -> EnvironmentsFileInvalid:

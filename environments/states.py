@@ -71,6 +71,11 @@ class ReplicaState(StrEnum):
 
 class JobKind(StrEnum):
     TRAINING = "training"
+    EVALUATION = "evaluation"
+    # Bring a bundle from a git repository.
+    FETCH = "fetch"
+    # Ask a model for the utterances that must pass.
+    CHECK = "check"
 
 
 class JobStatus(StrEnum):
@@ -80,6 +85,101 @@ class JobStatus(StrEnum):
     FAILED = "failed"
     ERRORED = "errored"
     CANCELLED = "cancelled"
+
+
+class EvaluationMethod(StrEnum):
+    """Which examples a model is tested on."""
+
+    # The test data of a bundle.
+    DATA = "data"
+    # A part of the bundle's examples that was held out, the same part each time.
+    SPLIT = "split"
+    # All examples, by models trained on the others of them: judges data and config, not one model.
+    CROSS_VALIDATION = "cross_validation"
+
+
+class PairedTest(StrEnum):
+    """How it is told whether two models differ on the same examples by more than noise."""
+
+    MCNEMAR = "mcnemar"
+    BOOTSTRAP = "bootstrap"
+
+
+class Trigger(StrEnum):
+    """What began a run of a pipeline."""
+
+    HAND = "hand"
+    SCHEDULE = "schedule"
+    PUSH = "push"
+    UPLOAD = "upload"
+
+
+class StepKind(StrEnum):
+    """The steps of a pipeline, in their order."""
+
+    SOURCE = "source"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    CHECK = "check"
+    GATES = "gates"
+    PROMOTE = "promote"
+    NOTIFY = "notify"
+
+
+class StepStatus(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ERRORED = "errored"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class WebhookKind(StrEnum):
+    """How a notification is written: our JSON with a signature, the text of an incoming webhook, or a mail."""
+
+    SIGNED = "signed"
+    SLACK = "slack"
+    EMAIL = "email"
+
+
+class Event(StrEnum):
+    """What notifications tell of."""
+
+    PROMOTION_STARTED = "promotion.started"
+    PROMOTION_SUCCEEDED = "promotion.succeeded"
+    PROMOTION_FAILED = "promotion.failed"
+    JOB_SUCCEEDED = "job.succeeded"
+    JOB_FAILED = "job.failed"
+    GATE_FAILED = "gate.failed"
+    PIPELINE_SUCCEEDED = "pipeline.succeeded"
+    PIPELINE_FAILED = "pipeline.failed"
+    REPLICA_SILENT = "replica.silent"
+    REPLICA_EMPTY = "replica.empty"
+    REPLICA_FOREIGN = "replica.foreign"
+    REPLICA_STUCK = "replica.stuck"
+    ENVIRONMENT_UNREACHABLE = "environment.unreachable"
+    ENVIRONMENT_OUT_OF_SYNC = "environment.out_of_sync"
+    RECOVERED = "recovered"
+    TEST = "test"
+
+
+class Door(StrEnum):
+    """By which way a message came to a bot."""
+
+    PAGE = "page"
+    API = "api"
+    GUEST = "guest"
+    END_USER = "end_user"
+
+
+class DeliveryStatus(StrEnum):
+    """`failed`: given up after the last retry."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
 
 
 PROMOTION_MOVES: dict[PromotionStatus, frozenset[PromotionStatus]] = {
@@ -115,6 +215,22 @@ JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.FAILED: frozenset(),
     JobStatus.ERRORED: frozenset(),
     JobStatus.CANCELLED: frozenset(),
+}
+
+# A run of a pipeline has the states of a job.
+RUN_MOVES: dict[JobStatus, frozenset[JobStatus]] = {
+    **JOB_MOVES,
+    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.FAILED, JobStatus.ERRORED}),
+}
+
+STEP_MOVES: dict[StepStatus, frozenset[StepStatus]] = {
+    StepStatus.WAITING: frozenset({StepStatus.RUNNING, StepStatus.SKIPPED, StepStatus.CANCELLED}),
+    StepStatus.RUNNING: frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.ERRORED, StepStatus.CANCELLED}),
+    StepStatus.SUCCEEDED: frozenset(),
+    StepStatus.FAILED: frozenset(),
+    StepStatus.ERRORED: frozenset(),
+    StepStatus.SKIPPED: frozenset(),
+    StepStatus.CANCELLED: frozenset(),
 }
 
 ACTIVE_JOBS = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})

@@ -16,9 +16,11 @@ from ruamel.yaml.reader import ReaderError
 
 from accounts.problems import Problem
 
-_VARIABLE = re.compile(r"\$\{([^}]*)\}?")
+VARIABLE = re.compile(r"\$\{([^}]*)\}?")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 TAG = "tag:yaml.org,2002:"
+TEXT_CURE = "Write text, in quotes if it looks like a number."
+NOT_UNDERSTOOD = "has a ${…} that is not understood. Only ${NAME} is: letters, digits and _."
 
 
 @dataclass(frozen=True, order=True)
@@ -61,6 +63,16 @@ def _syntax_error(error: YAMLError, text: str) -> FileError:
         return FileError(error.problem_mark.line + 1, "", f"the YAML cannot be read ({error.problem}). {cure}")
     position = error.position if isinstance(error, ReaderError) else 0
     return FileError(text[:position].count("\n") + 1, "", f"holds a character that YAML does not allow. {cure}")
+
+
+def name_of_variable(match: re.Match[str]) -> str:
+    """The name in a match of `VARIABLE`, empty where it is none."""
+    return match[1] if match[0].endswith("}") and _VARIABLE_NAME.fullmatch(match[1]) else ""
+
+
+def variables_in(text: str) -> list[str]:
+    """The names of the variables in a text whose `${…}` were judged, in order."""
+    return [match[1] for match in VARIABLE.finditer(text)]
 
 
 def is_null(node: Node) -> bool:
@@ -131,22 +143,40 @@ class Reader:
         text: str = node.value
         return text
 
+    def template(self, node: Node, key: str, cure: str = TEXT_CURE) -> str | None:
+        """The text of a scalar whose variables are left for who reads it later; only how they are named is judged."""
+        if not isinstance(node, ScalarNode) or node.tag != f"{TAG}str":
+            self.refuse(key, f"is not of the right type. {cure}")
+            return None
+        text: str = node.value
+        if any(0xD800 <= ord(letter) < 0xE000 or letter == "\0" for letter in text):
+            self.refuse(key, "holds a character that no program can be given (a NUL, or half of a pair). Remove it.")
+            return None
+        if all(name_of_variable(match) for match in VARIABLE.finditer(text)):
+            return text
+        self.refuse(key, NOT_UNDERSTOOD)
+        return None
+
     def expand(self, text: str, key: str) -> str | None:
         bad = False
-        for match in _VARIABLE.finditer(text):
-            name = match[1]
-            if not match[0].endswith("}") or not _VARIABLE_NAME.fullmatch(name):
-                self.refuse(key, "has a ${…} that is not understood. Only ${NAME} is: letters, digits and _.")
+        for match in VARIABLE.finditer(text):
+            name = name_of_variable(match)
+            if not name:
+                self.refuse(key, NOT_UNDERSTOOD)
                 bad = True
             elif name not in self.variables:
                 self.refuse(key, f"the variable {name} is not set. Set it, or write the value in place of ${{{name}}}.")
                 bad = True
-        return None if bad else _VARIABLE.sub(lambda match: self.variables[match[1]], text)
+        return None if bad else VARIABLE.sub(lambda match: self.variables[match[1]], text)
 
     # The types a key may have. Each gives None where it refused.
 
     def text(self, node: Node, key: str) -> str | None:
-        return self.scalar(node, key, ["str"], "Write text, in quotes if it looks like a number.")
+        return self.scalar(node, key, ["str"], TEXT_CURE)
+
+    def scalar_as_written(self, node: Node, key: str) -> str | None:
+        """Text or a number, as it stands in the file."""
+        return self.scalar(node, key, ["str", "int"], TEXT_CURE)
 
     def flag(self, node: Node, key: str) -> bool | None:
         cure = "Write true or false."

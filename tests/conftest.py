@@ -10,9 +10,9 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from django.utils import timezone
-from guardian.shortcuts import assign_perm
 
 from accounts.actions import api_tokens
 from accounts.actor import API, Actor
@@ -21,11 +21,14 @@ from controlplane import celery_app
 from environments.models import Bundle, Environment, TrainedModel
 from environments.receiving import receive_bundle, receive_model
 from environments.serving import outages
-from tests import live, services
+from tests import live, services, tampering
 from tests.archives import rasa_archive
-from tests.factories import EnvironmentFactory, ProjectFactory, TrainedModelFactory, UserFactory
+from tests.factories import EnvironmentFactory, ProjectFactory, TrainedModelFactory, UserFactory, administrator, give
+from tests.fake_docker import FakeEngine
 from tests.fake_rasa import FakeRasa
+from tests.leaks import net  # noqa: F401  # a fixture, under every test
 from tests.projects import zipped
+from workers import watching
 
 BENS_GRANTS = (
     "environments.read",
@@ -34,6 +37,8 @@ BENS_GRANTS = (
     "models.delete",
     "training.read",
     "training.write",
+    "evaluations.read",
+    "evaluations.write",
     "conversations.read",
     "conversations.write",
     "tokens.write",
@@ -48,7 +53,11 @@ hypothesis.settings.load_profile("shared")
 
 
 def pytest_configure(config):
-    """Processes that share a run (`pytest -n 2`) share no Redis database: clearing the cache empties all of it."""
+    """Processes that share a run (`pytest -n 2`) share no Redis database: clearing the cache empties all of it.
+
+    Passwords of tests are hashed cheaply; `tests/accounts/test_hashers.py` has the real hashers.
+    """
+    django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache_settings, number = django_settings.CACHES["default"], os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]
     url, _, database = str(cache_settings["LOCATION"]).rpartition("/")
     if url.startswith("redis:"):
@@ -57,8 +66,9 @@ def pytest_configure(config):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Those that wait for other programs come first, so that several processes of one run end together."""
-    items.sort(key=lambda item: item.path.parent.name not in ("bad_days", "flows", "browser"))
+    """Those that wait for other programs or take long come first, so that several processes of one run end together."""
+    first = ("docker", "bad_days", "flows", "browser")
+    items.sort(key=lambda item: item.path.parent.name not in first and item.path.name != "test_odd_requests.py")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,6 +80,20 @@ def pytest_runtest_setup(item):
             pytest.fail(reason, pytrace=False)
         if reason:
             pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def flush_of_the_audit_trail():
+    """Django empties all tables after a test with transactions of its own; nothing of the product could."""
+    with pytest.MonkeyPatch.context() as patch:
+        flush = BaseDatabaseOperations.execute_sql_flush
+
+        def execute_sql_flush(self, sql_list):
+            with tampering.unprotected(self.connection):
+                flush(self, sql_list)
+
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", execute_sql_flush)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +109,12 @@ def empty_cache():
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def nobody_watches_runs(monkeypatch):
+    """Another thread sees nothing of what a test's transaction did, and would take each run for lost."""
+    monkeypatch.setattr(watching, "EVERY_SECONDS", 3600)
 
 
 @pytest.fixture(autouse=True)
@@ -129,15 +159,13 @@ def worker(production) -> Environment:
 
 @pytest.fixture
 def ana(project) -> User:
-    return UserFactory(username="ana", is_superuser=True)
+    return administrator("ana")
 
 
 @pytest.fixture
 def ben(project, experimental) -> User:
     user = UserFactory(username="ben")
-    for grant in BENS_GRANTS:
-        assign_perm(f"accounts.{grant}", user, project)
-    assign_perm("environments.write", user, experimental)
+    give(user, project, *BENS_GRANTS, "environments.experimental.write")
     return user
 
 
@@ -149,7 +177,7 @@ def cy(project) -> User:
 @pytest.fixture
 def dora(project) -> User:
     user = UserFactory(username="dora")
-    assign_perm("accounts.environments.read", user, project)
+    give(user, project, "environments.read")
     return user
 
 
@@ -213,6 +241,13 @@ def django_now():
 def fake_rasa():
     """A running `FakeRasa` without a model; `.url` is its address."""
     with FakeRasa() as fake:
+        yield fake
+
+
+@pytest.fixture
+def fake_docker():
+    """A running `FakeEngine` without containers; `.url` is its address."""
+    with FakeEngine() as fake:
         yield fake
 
 

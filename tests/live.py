@@ -18,7 +18,7 @@ from django.test import override_settings
 
 from controlplane import programs
 from controlplane.supervisor import LAUNCHER
-from tests import services
+from tests import migrated, services
 
 ROOT = Path(__file__).resolve().parent.parent
 QUIET_RASA = {"RASA_TELEMETRY_ENABLED": "false", "SQLALCHEMY_SILENCE_UBER_WARNING": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -101,24 +101,27 @@ class Process:
 
 
 class RasaServer(Process):
-    """A stock `rasa run` with the endpoints.yml given, on a free port unless one is named."""
+    """A stock `rasa run` with the endpoints.yml and credentials.yml given, on a free port unless one is named."""
 
     def __init__(
         self,
         folder: Path,
         *,
         endpoints: str = "",
+        credentials: str = "rest:\n",
         token: str = "",
+        jwt_secret: str = "",
         variables: Mapping[str, str] | None = None,
         port: int = 0,
     ) -> None:
         port = port or free_port()
         self.url, self.token = f"http://127.0.0.1:{port}", token
         (folder / "endpoints.yml").write_text(endpoints)
-        (folder / "credentials.yml").write_text("rest:\n")
+        (folder / "credentials.yml").write_text(credentials)
         command = [str(services.RASA_HOME / "bin" / "rasa"), "run", "--enable-api", "--port", str(port)]
         command += ["--interface", "127.0.0.1", "--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
         command += ["--auth-token", token] if token else []
+        command += ["--jwt-method", "HS256", "--jwt-secret", jwt_secret] if jwt_secret else []
         environment = {**os.environ, **QUIET_RASA, **(variables or {})}
         super().__init__(command, folder=folder, environment=environment, log=folder / "rasa.log")
 
@@ -131,7 +134,9 @@ class ControlPlane:
     commands in its home.
 
     On SQLite and files, unless `variables` (`DATABASE_URL`, `BROKER_URL`, `CACHE_URL`, limits, …) say otherwise.
-    `parts` are the programs to start: `web`, `training`, `default`, `beat`, and `web-2` on a port of its own.
+    `parts` are the programs to start: `web`, `training`, `default`, `beat`, and more of a kind by a number: `web-2`, on
+    a port of its own, `beat-3`. `variables_of` says what one of them has otherwise, as a container of its own does.
+    `backup` is restored first.
     """
 
     def __init__(
@@ -141,8 +146,11 @@ class ControlPlane:
         *,
         variables: Mapping[str, str] | None = None,
         parts: Sequence[str] = ("web",),
+        variables_of: Mapping[str, Mapping[str, str]] | None = None,
+        backup: Path | None = None,
     ) -> None:
         self.home = home
+        self.variables_of = dict(variables_of or {})
         self.ports = {name: free_port() for name in ("web", "web-2")}
         self.url = f"http://127.0.0.1:{self.ports['web']}"
         self.declaration = home / "environments.yml"
@@ -154,6 +162,9 @@ class ControlPlane:
         }
         self.declaration.write_text(environments)
         self.running: dict[str, Process] = {}
+        self.restored = self.manage("restore", str(backup)) if backup else ""
+        if "DATABASE_URL" not in self.environment:
+            migrated.copy_to(home)
         declared = DECLARE_QUEUES if set(parts) - set(self.ports) else ""
         self.token = self.run(declared + PREPARE).split()[-1]
         for part in parts:
@@ -170,6 +181,7 @@ class ControlPlane:
         program = self._program(part)
         log = self.home / f"{part}.log"
         environment = {**self.environment, **program.environment, "PUBLIC_URL": self.url}
+        environment |= self.variables_of.get(part, {})
         process = Process(list(program.command), folder=ROOT, environment=environment, log=log)
         self.running[part] = process
         if part in self.ports:
@@ -177,11 +189,10 @@ class ControlPlane:
         return process
 
     def _program(self, part: str) -> programs.Program:
-        match part:
-            case "training":
-                return programs.worker("training", "training,evaluation", self.url)
-            case "default":
-                return programs.worker("default", "default", self.url)
+        kind = part.partition("-")[0]
+        match kind:
+            case "training" | "evaluation" | "default":
+                return programs.worker(kind, self.url)
             case "beat":
                 return programs.beat(self.url)
         with override_settings(WEB_PROCESSES=int(self.environment.get("WEB_PROCESSES", 1))):

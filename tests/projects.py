@@ -40,6 +40,43 @@ rules:
   - action: utter_greet
 """
 
+# Two examples of each intent, so that a part can be held out.
+MORE_NLU = """
+version: "3.1"
+nlu:
+- intent: greet
+  examples: |
+    - hi
+    - hello
+    - good day
+- intent: bye
+  examples: |
+    - bye
+    - see you
+    - take care
+"""
+TEST_NLU = """
+version: "3.1"
+nlu:
+- intent: greet
+  examples: |
+    - hi there
+    - hello
+- intent: bye
+  examples: |
+    - bye for now
+"""
+TEST_STORIES = """
+version: "3.1"
+stories:
+- story: greeted
+  steps:
+  - user: |
+      hi there
+    intent: greet
+  - action: utter_greet
+"""
+
 Tree = dict[str, str | bytes]
 
 

@@ -15,10 +15,15 @@ from django.conf import settings
 from kombu import Connection
 
 from controlplane import rasa_install
+from environments.clients.docker import sdk
+from environments.clients.docker.errors import DockerError
+from tests import deploying, git_servers
 
 POSTGRESQL_URL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
 RABBITMQ_URL = os.environ.get("TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//")
+# The engine that the docker command of this machine speaks to, where nothing else is said.
+DOCKER_URL = os.environ.get("TEST_DOCKER_URL") or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 # Read once: the tests' own home takes its place afterwards.
 RASA_HOME: Path = settings.CONTROLPLANE_RASA_HOME
 
@@ -73,12 +78,49 @@ def rasa() -> str | None:
     return f"no Rasa {rasa_install.VERSION} in {RASA_HOME}; run `manage.py install_rasa`"
 
 
+def git() -> str | None:
+    if shutil.which("git") and git_servers.BACKEND.exists():
+        return None
+    return "no git with its http-backend was found; install git"
+
+
+def sshd() -> str | None:
+    return None if git_servers.SSHD else "no sshd was found; install openssh-server"
+
+
+def nginx_program() -> str | None:
+    """Debian keeps it where only root looks."""
+    return shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+
+
+def nginx() -> str | None:
+    return None if nginx_program() else "no nginx was found; install nginx-light"
+
+
+def promtool() -> str | None:
+    return None if shutil.which("promtool") else "no promtool was found; it is part of Prometheus"
+
+
+def docker_engine() -> str | None:
+    try:
+        with sdk.connected(DOCKER_URL, timeout=3):
+            return None
+    except DockerError as error:
+        return f"no Docker engine answers at TEST_DOCKER_URL: {error}"
+
+
 SERVICES: dict[str, Callable[[], str | None]] = {
     "postgresql": postgresql,
     "redis": redis_server,
     "rabbitmq": rabbitmq,
     "chromium": chromium,
     "rasa": rasa,
+    "git": git,
+    "sshd": sshd,
+    "nginx": nginx,
+    "compose": deploying.missing,
+    "promtool": promtool,
+    "docker": docker_engine,
 }
 
 

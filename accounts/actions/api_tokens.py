@@ -4,12 +4,13 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.actions import audit
 from accounts.actor import Actor
 from accounts.models import ApiToken, User, api_token
-from accounts.problems import InvalidFields
+from accounts.problems import InvalidFields, NotFound
+
+MAX_NAME = 100
 
 
 @transaction.atomic
@@ -26,17 +27,25 @@ def create(
     Whether `grants` may be given is the caller's to check. A token that makes a token makes none that gets more or
     lasts longer than itself.
     """
+    if not 0 < len(name) <= MAX_NAME:
+        cure = f"Give the token a name of up to {MAX_NAME} letters."
+        raise InvalidFields(f"name: {cure}", errors={"name": [cure]})
+    # Locked, so that a deactivation either finds this token to revoke it or is over and found here.
+    owner = User.objects.active().select_for_update(no_key=True).filter(pk=user.pk).first()
+    if owner is None:
+        raise NotFound(f"There is no active account {user.username}.")
+    by = by.anew()
     _check_not_wider(by.token, grants, expires_at)
     secret = api_token.new_secret()
     token = ApiToken.objects.create(
-        user=user,
+        user=owner,
         name=name,
         prefix=secret[: api_token.SHOWN],
         digest=api_token.digest(secret),
-        grants=None if grants is None else sorted(grants),
+        grants=None if grants is None else sorted(set(grants)),
         expires_at=expires_at,
     )
-    after = {"user": user.username, "name": name, "prefix": token.prefix, "grants": token.grants}
+    after = {"user": owner.username, "name": name, "prefix": token.prefix, "grants": token.grants}
     audit.record(by=by, action="token.create", object=f"token:{token.prefix}", project=None, after=after)
     return token, secret
 
@@ -55,7 +64,6 @@ def _check_not_wider(maker: ApiToken | None, grants: Collection[str] | None, exp
 @transaction.atomic
 def revoke(*, token: ApiToken, by: Actor) -> None:
     """End a token now. Revoking it again changes nothing."""
-    revoked = ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
-    if revoked:
+    if ApiToken.objects.filter(pk=token.pk).revoke():
         before = {"user": token.user.username, "name": token.name}
         audit.record(by=by, action="token.revoke", object=f"token:{token.prefix}", project=None, before=before)

@@ -22,10 +22,18 @@ def digest(secret: str) -> str:
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def unrevoked(self) -> Self:
+        """Not revoked, of a user who is still active; it may have expired."""
+        return self.filter(revoked_at=None, user__is_active=True)
+
     def usable(self) -> Self:
         """Neither revoked nor expired, of a user who is still active."""
         unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-        return self.filter(unexpired, revoked_at=None, user__is_active=True)
+        return self.unrevoked().filter(unexpired)
+
+    def revoke(self) -> int:
+        """End them now; those revoked before keep their time. How many it were."""
+        return self.filter(revoked_at=None).update(revoked_at=timezone.now())
 
 
 class ApiToken(models.Model):

@@ -9,8 +9,9 @@ from django.db import transaction
 from accounts.actions import audit
 from accounts.actor import Actor
 from accounts.models import Project
+from accounts.models.project import DEFAULT
 from environments import addresses, spec
-from environments.actions import environment_rows
+from environments.actions import environment_rows, roles
 from environments.models import Environment
 from environments.spec import Declaration, DeclaredEnvironment
 from environments.states import DeclaredIn
@@ -42,6 +43,9 @@ def sync(*, declaration: Declaration, by: Actor) -> Synced:
     An environment that left the file is retired, not deleted. One made through the API whose name the file declares
     is the file's from then on. Raises `TagConflict` or `EnvironmentsFileInvalid` where the file does not fit.
     """
+    _project(DEFAULT, by)
+    # Who administers the default project administers the new ones: nobody is to change it in between.
+    roles.lock_access()
     projects = {name: _project(name, by) for name in declaration.projects}
     for project in Project.objects.order_by("pk"):
         environment_rows.lock_project(project)
@@ -73,6 +77,7 @@ def _project(name: str, by: Actor) -> Project:
     project, created = Project.objects.get_or_create(name=name)
     if created:
         audit.record(by=by, action="project.create", object=f"project:{name}", project=project)
+        roles.ensure_built_in(project=project, by=by)
     return project
 
 

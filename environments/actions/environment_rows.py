@@ -9,7 +9,7 @@ from accounts.actions import audit
 from accounts.actor import Actor
 from accounts.models import Project
 from environments import addresses, errors, spec
-from environments.actions import promotions
+from environments.actions import promotions, roles
 from environments.models import Environment, ServerCheck, Tag
 
 # What the audit trail tells of an environment: all but its secrets.
@@ -29,7 +29,11 @@ SECRETS = ("rasa_token", "jwt_secret")
 
 
 def lock_project(project: Project) -> None:
-    """One definition at a time in a project. Rows that refer to the project may still be added (`no_key`)."""
+    """One definition at a time in a project. Rows that refer to the project may still be added (`no_key`).
+
+    Protection decides what developers may, so no role is changed meanwhile either; that lock always comes first.
+    """
+    roles.lock_access()
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
 
 
@@ -65,6 +69,7 @@ def create(environment: Environment, fields: Mapping[str, Any], *, by: Actor) ->
     _assign(environment, fields)
     environment.save()
     _record(environment, by=by, action="environment.create", after=told(environment))
+    roles.follow_protection(environment=environment, by=by)
     return environment
 
 
@@ -111,6 +116,9 @@ def write(
         before={name: before[name] for name in (*changed, "retired") if name in before},
         after={name: after[name] for name in changed},
     )
+    # Not by coming back from retirement alone: what developers may there was decided since, or before.
+    if "protected" in changed:
+        roles.follow_protection(environment=environment, by=by)
     return True
 
 

@@ -3,8 +3,8 @@
 Those of environments.yml are `actions.declaration`'s; both write through `environment_rows`.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
@@ -12,6 +12,7 @@ from django.db.models import Max
 
 from accounts.actor import Actor
 from accounts.models import Project
+from accounts.problems import SecretUnreadable
 from environments import addresses, errors, names, permissions, spec
 from environments.actions import environment_rows
 from environments.models import Environment
@@ -42,7 +43,7 @@ class Listed:
 
     name: str
     url: str
-    token: str | None
+    token: str | None = field(repr=False)
 
 
 # Through the API
@@ -51,19 +52,22 @@ class Listed:
 @transaction.atomic
 def define(*, project: Project, name: str, by: Actor, **fields: Unpack[Fields]) -> Environment:
     """A new environment, or a retired one of that name come back. What is not said has its default."""
-    permissions.check_can_manage_environments(by, project)
     names.check_label(name, "environment", field="name")
     environment_rows.lock_project(project)
+    by = by.anew()
+    permissions.check_can_manage_environments(by, project)
     existing = Environment.objects.select_for_update(of=("self",)).filter(project=project, name=name).first()
     if existing and not existing.retired_at:
         _check_not_of_the_file(existing)
         raise errors.EnvironmentExists(f"There is an environment {name}. Change it, or choose another name.")
     environment_rows.check_tag_is_free(project, [name])
     environment = existing or Environment(project=project, name=name)
+    _check_speaks(environment, fields, by)
     wanted = _with_defaults(environment, fields)
     _check_url(environment, wanted["url"])
     _check_can_follow(environment, wanted["follows"])
     if existing:
+        _check_guard(existing, wanted, by)
         return environment_rows.restore(existing, wanted, by=by)
     environment.order = _next_order(project)
     return environment_rows.create(environment, wanted, by=by)
@@ -72,19 +76,20 @@ def define(*, project: Project, name: str, by: Actor, **fields: Unpack[Fields]) 
 @transaction.atomic
 def update(*, environment: Environment, by: Actor, **fields: Unpack[Fields]) -> Environment:
     """Change what is said. Another server (scheme, host or port) does not get the token of the one before."""
+    environment_rows.lock_project(environment.project)
+    by = by.anew()
     permissions.check_can_see_environment(by, environment)
     permissions.check_can_manage_environments(by, environment.project)
-    environment_rows.lock_project(environment.project)
     locked = _lock(environment)
     _check_not_of_the_file(locked)
     _check_not_retired(locked)
+    _check_speaks(locked, fields, by)
     wanted: dict[str, Any] = dict(fields)
     if "follows" in fields:
         wanted["follows"] = _target(locked, fields["follows"])
         if wanted["follows"] != locked.follows:
-            # Who decides what it follows decides what it serves.
-            permissions.check_can_promote(by, locked)
             _check_can_follow(locked, wanted["follows"])
+    _check_guard(locked, wanted, by)
     if "url" in fields:
         _check_url(locked, fields["url"])
         if addresses.server_of(fields["url"]) != addresses.server_of(locked.url):
@@ -96,9 +101,10 @@ def update(*, environment: Environment, by: Actor, **fields: Unpack[Fields]) -> 
 @transaction.atomic
 def retire(*, environment: Environment, by: Actor) -> None:
     """Take it out of use. Its history stays and its name stays reserved; defining it again brings it back."""
+    environment_rows.lock_project(environment.project)
+    by = by.anew()
     permissions.check_can_see_environment(by, environment)
     permissions.check_can_manage_environments(by, environment.project)
-    environment_rows.lock_project(environment.project)
     locked = _lock(environment)
     _check_not_of_the_file(locked)
     _check_not_retired(locked)
@@ -114,8 +120,9 @@ def retire(*, environment: Environment, by: Actor) -> None:
 @transaction.atomic
 def put_list(*, project: Project, listed: Sequence[Listed], prune: bool, by: Actor) -> None:
     """Create and update as listed; environments of the file are left alone, absent ones are retired only by `prune`."""
-    permissions.check_can_manage_environments(by, project)
     environment_rows.lock_project(project)
+    by = by.anew()
+    permissions.check_can_manage_environments(by, project)
     present = {environment.name: environment for environment in Environment.objects.active().filter(project=project)}
     # Production first: the worker follows it where both are new.
     for item in sorted(listed, key=lambda item: item.name == names.WORKER):
@@ -147,6 +154,28 @@ def _prune(project: Project, kept: Collection[str], by: Actor) -> None:
 def _lock(environment: Environment) -> Environment:
     environments = Environment.objects.select_for_update(of=("self",)).select_related("project")
     return environments.get(pk=environment.pk)
+
+
+def _check_guard(environment: Environment, wanted: Mapping[str, Any], by: Actor) -> None:
+    """Who decides what it follows decides what it serves, and who takes its protection away lets all developers
+    promote to it: both are for those who may promote to it."""
+    follows = wanted.get("follows", environment.follows)
+    unguarded = environment.protected and not wanted.get("protected", True)
+    if unguarded or follows != environment.follows:
+        permissions.check_can_promote(by, environment)
+
+
+def _check_speaks(environment: Environment, fields: Fields, by: Actor) -> None:
+    """Who knows the secret talks to the bot as anybody: to choose it is for those who may talk to it."""
+    if "jwt_secret" in fields and not _has_secret(environment, fields["jwt_secret"]):
+        permissions.check_can_talk(by, environment.project)
+
+
+def _has_secret(environment: Environment, secret: str) -> bool:
+    try:
+        return environment.jwt_secret == secret
+    except SecretUnreadable:
+        return False
 
 
 def _check_not_of_the_file(environment: Environment) -> None:

@@ -1,47 +1,44 @@
-"""Jobs as rows: submit, claim, tell how far it is, finish. The row is the truth; the broker carries its id.
+"""Jobs as rows: put one into the queue, claim it, tell how far it is, end it. The row is the truth; the broker carries
+its id.
 
 Every move is a conditional update, so that of several observers one wins and the others change nothing.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from celery import current_app
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.actions import audit
 from accounts.actor import JOB, Actor
 from accounts.models import Project
-from accounts.problems import InternalError, InvalidFields, Problem
-from environments import bundles, errors, names, permissions
-from environments.actions import slots, trained_models
-from environments.actions import tags as tag_actions
-from environments.models import Bundle, Environment, Job, TrainedModel
+from accounts.problems import InternalError, Problem
+from environments import errors, permissions
+from environments import metric_families as metrics
+from environments.actions import announcements, pipeline_wakes, queue, slots, tallies
+from environments.actions.queue import LEASE
+from environments.models import Bundle, Job, TrainedModel
 from environments.models.job import JobQuerySet
-from environments.states import JobKind, JobStatus, Kind
+from environments.states import ACTIVE_JOBS, JobKind, JobStatus
 
 logger = logging.getLogger(__name__)
 
-TASKS = {JobKind.TRAINING: "workers.train"}
-MAX_TAGS = 20
-MAX_CONFIG = 1024**2
-
-# A message that has not left by then never will: its sender ended in between.
-UNSENT_AFTER = timedelta(seconds=10)
-# The message of the oldest queued job is taken for lost after this long: while no job runs nothing can be ahead of it.
-LOST_AFTER = timedelta(seconds=20)
-LOST_AFTER_WHILE_BUSY = timedelta(minutes=5)
-
-# A run is lost when it was not renewed for this long.
-LEASE = timedelta(seconds=20)
 MAX_ATTEMPTS = 3
 LOOK_FOR_LOST_EVERY = timedelta(seconds=5)
 # Nobody looked for so long: the database was away, or all of the control plane, and nobody could renew either.
 OUTAGE = timedelta(seconds=10)
+
+# How a sentence goes on that says how a job ended.
+ENDS = {
+    JobStatus.SUCCEEDED: "succeeded",
+    JobStatus.FAILED: "failed",
+    JobStatus.ERRORED: "met an error",
+    JobStatus.CANCELLED: "was cancelled",
+}
 
 # Refusals that are no fault of who submitted, whatever their status says elsewhere.
 OURS = (errors.ArchiveRefused, errors.NoTrainingEnvironment)
@@ -51,40 +48,36 @@ OURS = (errors.ArchiveRefused, errors.NoTrainingEnvironment)
 
 
 @transaction.atomic
-def submit(
+def enqueue(
     *,
     project: Project,
+    kind: JobKind,
     by: Actor,
     bundle: Bundle | None = None,
     config: str = "",
     model_name: str = "",
     tags: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
 ) -> Job:
-    """A training of `bundle` (None: the newest), sent to a worker after the commit.
+    """A job of the kind, sent to a worker after the commit. The caller has checked who may, and what the job is given.
 
-    `config` is used in place of the bundle's own config.yml. `model_name` is reserved until the job ends; "" takes
-    Rasa's own name for the model. `tags` are put on the model at the end, held to the permission of putting each by
-    hand: now, and then again.
+    `model_name` is reserved until the job ends; raises `NameReserved` where another job has it.
     """
-    permissions.check_can_train(by, project)
     if by.user is None:
-        raise errors.SubmitterGone("A training needs a user whose permissions it runs with. Name one.")
-    bundle = bundle or newest_bundle(project)
-    training_environment(project)
-    _check_config(config)
-    tags = _checked_tags(project, tags, by)
-    _reserve(project, model_name)
+        raise errors.SubmitterGone("A job needs a user whose permissions it runs with. Name one.")
     try:
         with transaction.atomic():
             job = Job.objects.create(
                 project=project,
-                kind=JobKind.TRAINING,
+                kind=kind,
                 by=by.user,
                 by_name=by.name,
+                token=by.token,
                 bundle=bundle,
                 config=config,
                 model_name=model_name,
-                tags=tags,
+                tags=list(tags),
+                options=dict(options or {}),
             )
     except IntegrityError as error:
         # Somebody reserved it between the look and the insert.
@@ -92,96 +85,11 @@ def submit(
             f"The name {model_name} is reserved by another job. Choose another name, or wait for that job.",
             name=model_name,
         ) from error
-    after: dict[str, Any] = {"kind": job.kind, "bundle": bundle.hash, "model_name": model_name, "tags": tags}
+    after: dict[str, Any] = {"kind": job.kind, "bundle": bundle and bundle.hash, "model_name": model_name}
+    after |= {"tags": job.tags, "options": job.options}
     audit.record(by=by, action="job.submit", object=f"job:{job.pk}", project=project, after=after)
-    transaction.on_commit(partial(send, job))
+    transaction.on_commit(partial(queue.send, job))
     return job
-
-
-def newest_bundle(project: Project) -> Bundle:
-    bundle = Bundle.objects.filter(project=project).order_by("-pk").first()
-    if bundle is None:
-        raise errors.NoBundle(
-            f"Project {project.name} has no bundle. Send one: POST /api/v1/bundles/ with a zip of the Rasa project."
-        )
-    return bundle
-
-
-def training_environment(project: Project) -> Environment:
-    """The environment whose Rasa server trains: the first of kind training that has a URL."""
-    trainers = Environment.objects.active().filter(project=project, kind=Kind.TRAINING).exclude(url="")
-    environment = trainers.order_by("order", "name").first()
-    if environment is None:
-        raise errors.NoTrainingEnvironment(
-            f"Project {project.name} has no environment of kind training with a URL. Declare worker in "
-            "environments.yml."
-        )
-    return environment
-
-
-def _check_config(config: str) -> None:
-    if len(config) > MAX_CONFIG:
-        raise InvalidFields("config is too long.", errors={"config": [f"At most {MAX_CONFIG} characters."]})
-    if config:
-        bundles.parse_config(config)
-
-
-def _checked_tags(project: Project, tags: Sequence[str], by: Actor) -> list[str]:
-    distinct = list(dict.fromkeys(tags))
-    if len(distinct) > MAX_TAGS:
-        raise InvalidFields("There are too many tags.", errors={"tags": [f"At most {MAX_TAGS}."]})
-    for tag in distinct:
-        tag_actions.check_can_put(project=project, tag=tag, by=by)
-    return distinct
-
-
-def _reserve(project: Project, model_name: str) -> None:
-    if not model_name:
-        return
-    names.check_model_name(model_name, field="model_name")
-    trained_models.lock_names(project)
-    conflict = trained_models.name_conflict(project=project, name=model_name)
-    if conflict:
-        raise conflict
-
-
-# Send
-
-
-def send(job: Job) -> bool:
-    """Give the broker the job's id. A broker that is down loses nothing: the row stays queued and is sent again."""
-    try:
-        current_app.send_task(TASKS[JobKind(job.kind)], args=[job.pk], retry=False)
-    except Exception:
-        logger.exception("job %s could not be sent; it is sent again later", job.pk)
-        return False
-    Job.objects.filter(pk=job.pk).update(sent_at=timezone.now())
-    return True
-
-
-def send_lost() -> int:
-    """Send queued jobs whose message never left or was lost; how many. Sending twice runs once.
-
-    Of those that were sent only the oldest of each kind is sent again, so that a long queue does not fill the broker.
-    """
-    now = timezone.now()
-    unsent = Job.objects.filter(status=JobStatus.QUEUED, sent_at=None, created_at__lt=now - UNSENT_AFTER)
-    overdue = (_overdue(kind, now) for kind in TASKS)
-    sent = 0
-    for job in [*unsent.order_by("pk"), *filter(None, overdue)]:
-        if not send(job):
-            break
-        sent += 1
-    return sent
-
-
-def _overdue(kind: JobKind, now: datetime) -> Job | None:
-    """The oldest queued job of the kind, if its message should have reached a worker long ago."""
-    alike = Job.objects.filter(kind=kind)
-    busy = alike.filter(status=JobStatus.RUNNING).exists()
-    oldest = alike.filter(status=JobStatus.QUEUED).exclude(sent_at=None).order_by("pk").first()
-    sent_before = now - (LOST_AFTER_WHILE_BUSY if busy else LOST_AFTER)
-    return oldest if oldest and oldest.sent_at and oldest.sent_at < sent_before else None
 
 
 # Run
@@ -191,56 +99,67 @@ class RunLost(Exception):
     """This run of the job is over, whatever it still does: it was taken for lost, or ended by somebody else."""
 
 
-def claim(job_id: int, *, worker: str) -> Job | None:
-    """The job in a run at `worker`, which must renew its lease; None if it is not queued: taken, cancelled, or gone."""
-    queued = Job.objects.filter(pk=job_id, status=JobStatus.QUEUED)
-    job = queued.select_related("project", "bundle", "by").first()
-    if job is None:
-        return None
-    now = timezone.now()
-    run = {"status": JobStatus.RUNNING, "attempts": job.attempts + 1, "started_at": now, "lease_until": now + LEASE}
-    run |= {"worker": worker[:200], "step": ""}
-    if not queued.filter(attempts=job.attempts).update(**run):
-        return None
-    for field, value in run.items():
-        setattr(job, field, value)
-    return job
+class Cancelled(Exception):
+    """Somebody asked for this run to stop."""
 
 
-def _held(job: Job) -> JobQuerySet:
+def _in_this_run(job: Job) -> JobQuerySet:
     """The row of the job, as long as it is in this very run."""
     return Job.objects.filter(pk=job.pk, status=JobStatus.RUNNING, attempts=job.attempts)
 
 
-def renew(*, job: Job) -> bool:
-    """Say that the run goes on; False if it is lost."""
-    return bool(_held(job).update(lease_until=timezone.now() + LEASE))
+def _held(job: Job) -> JobQuerySet:
+    """The same, unless the run is to stop."""
+    return _in_this_run(job).filter(cancel_asked_at=None)
+
+
+def renew(*, job: Job) -> None:
+    """Say that the run goes on. Raises `RunLost`, or `Cancelled` if it is to stop."""
+    if not _held(job).update(lease_until=timezone.now() + LEASE):
+        raise over(job)
+
+
+def over(job: Job) -> RunLost | Cancelled:
+    """Why the run is over."""
+    asked = _in_this_run(job).exclude(cancel_asked_at=None).exists()
+    return Cancelled() if asked else RunLost()
 
 
 def actor(job: Job) -> Actor:
-    """Who the job acts as: its submitter with what that user may do now, never more."""
+    """Who the job acts as: its submitter with what that user may do now, never more, and not more than the API token
+    that submitted it. Raises `Unauthorized` if that token was revoked; one that only expired was good in time."""
     if job.by is None:
         raise errors.SubmitterGone(f"{job.by_name}, who submitted the job, is gone. Submit it again.")
-    return Actor(user=job.by, via=JOB)
+    return Actor(user=job.by, via=JOB, token=job.token).anew()
 
 
 def note(*, job: Job, step: str, progress: float | None = None) -> None:
-    """What the job is at, for whoever watches. Raises `RunLost`."""
+    """What the job is at, for whoever watches. Raises `RunLost` or `Cancelled`."""
     if not _held(job).update(step=step[:200], progress=progress):
-        raise RunLost
+        raise over(job)
 
 
-def succeed(*, job: Job, model: TrainedModel) -> None:
-    """End the job in the transaction that registers its model: both happen, or neither. Raises `RunLost`."""
-    if not _finish(job, JobStatus.SUCCEEDED, result=model, progress=1.0, step=""):
-        raise RunLost
+# End
+
+
+def succeed(*, job: Job, model: TrainedModel | None = None, bundle: Bundle | None = None) -> None:
+    """End the job in the transaction that records what it made: both happen, or neither. Raises `RunLost` or
+    `Cancelled`. `bundle` is the one that it brought, where it is of that kind."""
+    if not _end(_held(job), JobStatus.SUCCEEDED, result=model, bundle=bundle or job.bundle, progress=1.0, step=""):
+        raise over(job)
+
+
+def succeed_if_running(*, job: Job) -> None:
+    """End the job well, unless its work did so. Raises as `succeed` does."""
+    if _in_this_run(job).exists():
+        succeed(job=job)
 
 
 def stop(*, job: Job, problem: Problem) -> bool:
     """End a job that did not succeed: `failed` where the submitter can cure it, `errored` where only we can."""
     is_ours = problem.status >= 500 or isinstance(problem, OURS)
     status = JobStatus.ERRORED if is_ours else JobStatus.FAILED
-    return _finish(job, status, error_code=problem.code, error_detail=problem.detail)
+    return _end(_in_this_run(job), status, error_code=problem.code, error_detail=problem.detail)
 
 
 def crash(*, job: Job) -> bool:
@@ -248,8 +167,55 @@ def crash(*, job: Job) -> bool:
     return stop(job=job, problem=InternalError("The control plane made a mistake; its log has the details."))
 
 
-def _finish(job: Job, status: JobStatus, **fields: Any) -> bool:
-    return bool(_held(job).update(status=status, finished_at=timezone.now(), **fields))
+def end_cancelled(*, job: Job) -> bool:
+    """End a run that was to stop and has stopped."""
+    return _end(_in_this_run(job), JobStatus.CANCELLED, step="")
+
+
+def _end(rows: JobQuerySet, status: JobStatus, **fields: Any) -> bool:
+    """Every end of a job is here; False if it is none of `rows` any more."""
+    with transaction.atomic():
+        row = rows.select_for_update(of=("self",)).select_related("project").first()
+        if row is None:
+            return False
+        ended = {"status": status, "finished_at": timezone.now(), **fields}
+        for field, value in ended.items():
+            setattr(row, field, value)
+        row.save(update_fields=list(ended))
+        _ended(row)
+    return True
+
+
+def _ended(job: Job) -> None:
+    """What follows the end of any job, in its transaction."""
+    logger.info("job %s: %s %s", job.pk, job.status, job.error_detail)
+    announcements.job_ended(job)
+    pipeline_wakes.job_ended(job)
+    tallies.count(metrics.JOBS_FINISHED, job.project_id, job.kind, job.status)
+    if job.status == JobStatus.SUCCEEDED and job.seconds is not None:
+        tallies.observe(metrics.JOB_DURATION, job.project_id, job.kind, job.seconds)
+    transaction.on_commit(partial(queue.wake, JobKind(job.kind)))
+
+
+# Cancel
+
+
+@transaction.atomic
+def cancel(*, job: Job, by: Actor) -> Job:
+    """End a queued job, and have a running one stop. Asking again changes nothing. Raises `JobEnded`."""
+    permissions.check_can_cancel(by, job)
+    row = Job.objects.select_for_update(of=("self",)).select_related("project").get(pk=job.pk)
+    if row.status not in ACTIVE_JOBS:
+        raise errors.JobEnded(f"Job {row.pk} has ended already: it {ENDS[JobStatus(row.status)]}.", ended=row.status)
+    if row.cancel_asked_at is None:
+        audit.record(
+            by=by, action="job.cancel", object=f"job:{row.pk}", project=row.project, before={"status": row.status}
+        )
+        row.cancel_asked_at, row.cancelled_by_name = timezone.now(), by.name
+        row.save(update_fields=["cancel_asked_at", "cancelled_by_name"])
+        _end(Job.objects.filter(pk=row.pk, status=JobStatus.QUEUED), JobStatus.CANCELLED, step="")
+        row.refresh_from_db(fields=["status", "finished_at", "step"])
+    return row
 
 
 # Lost runs
@@ -263,12 +229,16 @@ def look_for_lost(now: datetime) -> int:
     running = Job.objects.filter(status=JobStatus.RUNNING)
     if now - due_at > OUTAGE:
         running.filter(lease_until__lt=now + LEASE).update(lease_until=now + LEASE)
+    # A clock that was ahead gave it; waiting for its end would leave a lost job running for so long.
+    running.filter(lease_until__gt=now + 2 * LEASE).update(lease_until=now + LEASE)
     return sum(_take_back(job, now) for job in running.filter(lease_until__lt=now))
 
 
 def _take_back(job: Job, now: datetime) -> bool:
     """Queue a job whose run was lost again, or end it where this happened too often. Its next run is another one."""
-    lost = _held(job).filter(lease_until__lt=now)
+    lost = _in_this_run(job).filter(lease_until__lt=now)
+    if job.cancel_asked_at:
+        return _end(lost, JobStatus.CANCELLED, step="")
     if job.attempts < MAX_ATTEMPTS:
         logger.warning("job %s was lost by its worker %s; it is queued again", job.pk, job.worker)
         waiting = {"started_at": None, "sent_at": None, "lease_until": None, "progress": None}
@@ -278,5 +248,4 @@ def _take_back(job: Job, now: datetime) -> bool:
         "whether its machine had enough memory; then submit the job again."
     )
     logger.error("job %s is given up: %s", job.pk, problem.detail)
-    end = {"error_code": problem.code, "error_detail": problem.detail}
-    return bool(lost.update(status=JobStatus.ERRORED, finished_at=now, **end))
+    return _end(lost, JobStatus.ERRORED, error_code=problem.code, error_detail=problem.detail)

@@ -16,6 +16,8 @@ from accounts.actions import audit
 from accounts.actor import Actor
 from accounts.problems import NotFound, Problem
 from environments import errors, permissions
+from environments import metric_families as metrics
+from environments.actions import announcements, tallies
 from environments.models import Environment, Promotion, Proof, ServerCheck, Tag, TrainedModel
 from environments.states import PROMOTION_MOVES, Origin, PromotionStatus, sources
 from environments.versions import is_older
@@ -78,6 +80,12 @@ def _check_usable(environment: Environment, model: TrainedModel | None) -> None:
         )
     if environment.retired_at:
         raise errors.EnvironmentRetired(f"{environment.name} is retired. Declare it again, then promote to it.")
+    if environment.frozen_at:
+        raise errors.EnvironmentFrozen(
+            f"{environment.name} is frozen since the installation was restored. Decide first which model it is to "
+            f"serve: on its page, or by manage.py resume {environment.name}.",
+            frozen_at=environment.frozen_at.isoformat().replace("+00:00", "Z"),
+        )
     if model and model.deleted_at:
         raise errors.ModelGone(f"{model.name} was deleted. Upload the same archive again to promote it.")
     if model and model.damaged_at:
@@ -223,6 +231,7 @@ def _move(
     restores: Promotion | None,
 ) -> Outcome:
     locked = _lock(environment)
+    by = by.anew()
     permissions.check_can_promote(by, locked)
     if force:
         permissions.check_can_force(by, locked)
@@ -243,7 +252,9 @@ def _move(
         promotion.restores, promotion.origin = restores, Origin.ROLLBACK
     _supersede(locked, promotion.created_at)
     promotion.save()
+    _tally_made(promotion)
     _audit(promotion, by)
+    announcements.promotion_made(promotion)
     return Outcome(promotion, created=True)
 
 
@@ -269,7 +280,16 @@ def _move_tag(environment: Environment, model: TrainedModel | None) -> None:
 def _supersede(environment: Environment, now: datetime) -> None:
     moved_on = sources(PROMOTION_MOVES, PromotionStatus.SUPERSEDED)
     open_ones = Promotion.objects.filter(environment=environment, status__in=moved_on)
-    open_ones.update(status=PromotionStatus.SUPERSEDED, finished_at=now)
+    passed_by = open_ones.update(status=PromotionStatus.SUPERSEDED, finished_at=now)
+    outcome = (environment.project_id, environment.name, PromotionStatus.SUPERSEDED)
+    tallies.count(metrics.PROMOTIONS_FINISHED, *outcome, times=passed_by)
+
+
+def _tally_made(promotion: Promotion) -> None:
+    place = (promotion.environment.project_id, promotion.environment.name)
+    tallies.count(metrics.PROMOTIONS_STARTED, *place)
+    if promotion.finished_at:
+        tallies.count(metrics.PROMOTIONS_FINISHED, *place, promotion.status)
 
 
 def _audit(promotion: Promotion, by: Actor) -> None:
@@ -334,6 +354,7 @@ def rollback(
     """Bring back the model before the current one, or that of the promotion `to`: a new promotion, never refused for
     what a server might say about a model proved here."""
     locked = _lock(environment)
+    by = by.anew()
     permissions.check_can_promote(by, locked)
     if locked.follows:
         _check_usable(locked, None)
@@ -371,6 +392,7 @@ def add_reason(*, promotion: Promotion, reason: str, by: Actor) -> Promotion:
 # What became of it
 
 
+@transaction.atomic
 def settle(
     *,
     promotion: Promotion,
@@ -381,12 +403,14 @@ def settle(
 ) -> bool:
     """Record what became of a promotion; a conditional update, so that the first of several observers wins."""
     open_ones = Promotion.objects.filter(pk=promotion.pk, status__in=sources(PROMOTION_MOVES, status))
-    return bool(
-        open_ones.update(
-            status=status,
-            # An unproven or failed promotion that loads after all is told by when it was proved.
-            finished_at=at,
-            error_code=error_code,
-            error_detail=error_detail,
-        )
-    )
+    # An unproven or failed promotion that loads after all is told by when it was proved.
+    became = {"status": status, "finished_at": at, "error_code": error_code, "error_detail": error_detail}
+    if not open_ones.update(**became):
+        return False
+    settled = Promotion.objects.told().get(pk=promotion.pk)
+    announcements.promotion_settled(settled)
+    place = (settled.environment.project_id, settled.environment.name)
+    tallies.count(metrics.PROMOTIONS_FINISHED, *place, status)
+    if status is PromotionStatus.SUCCEEDED:
+        tallies.observe(metrics.TIME_TO_LIVE, *place, (at - settled.created_at).total_seconds())
+    return True

@@ -53,11 +53,9 @@ def _owner_of(project: Project, tag: str, by: Actor) -> Environment | None:
     if environment is not None:
         return environment
     trained_models.lock_names(project)
-    # One may have been defined before the lock was had.
-    environment = environment_of(project, tag)
-    if environment is not None:
-        check_can_put(project=project, tag=tag, by=by)
-    return environment
+    # One may have been defined before the lock was had, or a grant taken.
+    check_can_put(project=project, tag=tag, by=by.anew())
+    return environment_of(project, tag)
 
 
 @transaction.atomic

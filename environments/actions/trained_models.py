@@ -21,7 +21,19 @@ from accounts.problems import NotFound, Problem
 from environments import archives, errors, names, permissions
 from environments.actions import promotions
 from environments.decisions import Record
-from environments.models import Bundle, Environment, Job, Proof, Replica, ServerCheck, Tag, TrainedModel
+from environments.models import (
+    Bundle,
+    Environment,
+    Evaluation,
+    Job,
+    PipelineRun,
+    PipelineStep,
+    Proof,
+    Replica,
+    ServerCheck,
+    Tag,
+    TrainedModel,
+)
 from environments.states import ACTIVE_JOBS
 
 OnConflict = Literal["refuse", "suffix"]
@@ -167,13 +179,14 @@ def _fill(
 
 
 @transaction.atomic
-def delete(*, model: TrainedModel, by: Actor) -> None:
+def delete(*, model: TrainedModel, by: Actor, why: str = "") -> None:
     """Delete a model that nothing uses, and its free tags. Its row stays, so that its ETag stays known.
 
-    Raises `ModelInUse`, whose `uses` say by what.
+    `why` is kept in the audit trail. Raises `ModelInUse`, whose `uses` say by what.
     """
-    permissions.check_can_delete_models(by, model.project)
     locked = TrainedModel.objects.select_for_update().get(pk=model.pk)
+    by = by.anew()
+    permissions.check_can_delete_models(by, model.project)
     if locked.deleted_at:
         raise NotFound(f"There is no model {locked.name}.")
     uses = check_can_delete_now(locked)
@@ -184,7 +197,7 @@ def delete(*, model: TrainedModel, by: Actor) -> None:
     tags.delete()
     locked.deleted_at = timezone.now()
     locked.save(update_fields=["deleted_at"])
-    _audit("model.delete", locked, by, before=before)
+    _audit("model.delete", locked, by, before=before, after={"reason": why} if why else None)
 
 
 def mark_damaged(*, model: TrainedModel, by: Actor) -> bool:
@@ -228,6 +241,7 @@ def _used(project: Project, environments: list[Environment]) -> Iterator[tuple[s
     for environment in environments:
         yield from _used_by_history(environment)
     yield from _used_by_servers(project)
+    yield from _used_by_work(project)
 
 
 def _used_by_tags(project: Project, environments: list[Environment]) -> Iterator[tuple[str, int]]:
@@ -248,6 +262,19 @@ def _used_by_history(environment: Environment) -> Iterator[tuple[str, int]]:
         return
     if target.model is not None:
         yield f"a rollback of {environment.name} would bring it back", target.model.pk
+
+
+def _used_by_work(project: Project) -> Iterator[tuple[str, int]]:
+    """What an evaluation tests, and what a pipeline trained, judges, judges by, or is to promote."""
+    tested = Evaluation.objects.filter(project=project, job__status__in=ACTIVE_JOBS)
+    for number, model_id in tested.values_list("pk", "model_id"):
+        yield f"evaluation {number} tests it", model_id
+    runs = PipelineRun.objects.filter(pipeline__project=project, status__in=ACTIVE_JOBS)
+    chosen = runs.exclude(model=None).values_list("pk", "model_id")
+    made = PipelineStep.objects.filter(run__in=runs).exclude(job__result=None).values_list("run_id", "job__result_id")
+    judged_by = runs.exclude(serving=None).values_list("pk", "serving_id")
+    for number, model_id in sorted({*chosen, *made, *judged_by}):
+        yield f"run {number} of a pipeline has it in hand", model_id
 
 
 def _used_by_servers(project: Project) -> Iterator[tuple[str, int]]:

@@ -20,6 +20,8 @@ def mistyped(field: serializers.Field[Any, Any, Any, Any], value: Any) -> str | 
         return None
     if isinstance(field, serializers.ListField) and isinstance(value, list):
         return next((told for item in value if (told := mistyped(field.child, item))), None)
+    if isinstance(field, serializers.DictField) and isinstance(value, Mapping):
+        return next((told for item in value.values() if (told := mistyped(field.child, item))), None)
     for kind, types, told in TYPES:
         if isinstance(field, kind):
             return None if type(value) in types else told

@@ -60,14 +60,19 @@ def refusals(*statuses: int) -> dict[Any, Any]:
     return _refused({*SIGNED_IN, *statuses}, "application/problem+json", ProblemSerializer)
 
 
+def signed_refusals(*statuses: int) -> dict[Any, Any]:
+    """Responses of a native route that takes a signature in place of credentials."""
+    return _refused(statuses, "application/problem+json", ProblemSerializer)
+
+
 def rasa_refusals(*statuses: int) -> dict[Any, Any]:
     """Responses of a Rasa X route besides those that every route has."""
     return _refused({*SIGNED_IN, *statuses}, "application/json", RasaErrorSerializer)
 
 
-def rasa_refusals_to_anybody() -> dict[Any, Any]:
+def rasa_refusals_to_anybody(*statuses: int) -> dict[Any, Any]:
     """Responses of a Rasa X route that needs no credentials."""
-    return _refused((), "application/json", RasaErrorSerializer)
+    return _refused(statuses, "application/json", RasaErrorSerializer)
 
 
 def paged(item: type[serializers.Serializer[Any]]) -> Any:
@@ -88,6 +93,8 @@ class Operation(AutoSchema):
         return "_".join([self.method.lower(), *words])
 
     def get_tags(self) -> list[str]:
+        if self.path == "/metrics":
+            return ["Operations"]
         return ["Native" if self.path.startswith("/api/v1/") else "Rasa X"]
 
     def get_override_parameters(self) -> list[Any]:
@@ -96,12 +103,28 @@ class Operation(AutoSchema):
         return [*in_path, PROJECT] if self.path.startswith("/api/v1/") else in_path
 
 
-class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "accounts.authentication.ApiTokenAuthentication"
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.authentication.BearerAuthentication"
     name = "token"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        return {"type": "http", "scheme": "bearer", "description": "An API token (cpt_…) of your own."}
+        description = (
+            "An API token (cpt_…) of your own, or the access_token of POST /api/auth. Rasa X routes take an API token "
+            "as the parameter api_token too."
+        )
+        return {"type": "http", "scheme": "bearer", "description": description}
+
+
+class ChatScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "environments.api.end_users.ChatAuthentication"
+    name = "chat"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        description = (
+            "As `token`, or an end user's JSON Web Token: HS256 with the environment's `jwt_secret`, claims "
+            '`{"user": {"username", "role"}}`.'
+        )
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

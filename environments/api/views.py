@@ -25,7 +25,7 @@ class OneKind(DefaultContentNegotiation):
 
 
 class NativeView(APIView):
-    """A native route: the project is in the query, `default` where it is not named."""
+    """A native route, or one of Rasa X about people: the project is in the query, `default` where it is not named."""
 
     content_negotiation_class = OneKind
 

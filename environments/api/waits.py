@@ -22,11 +22,16 @@ def seconds_of(request: Request) -> float:
 
 
 def hold(request: Request, finished: Callable[[], bool]) -> None:
+    """Hold the request as long as it asks for, see `hold_for`."""
+    hold_for(seconds_of(request), finished)
+
+
+def hold_for(seconds: float, finished: Callable[[], bool]) -> None:
     """Return when `finished()` or when the seconds are over; at once where too many wait already.
 
     `finished` is asked every 0.2 s: one indexed read, outside any transaction, so that nothing is held meanwhile.
     """
-    deadline = time.monotonic() + seconds_of(request)
+    deadline = time.monotonic() + seconds
     if time.monotonic() >= deadline or finished() or not WAITS.try_acquire():
         return
     try:

@@ -6,10 +6,11 @@ is quieted and its exceptions, which repeat URLs, are replaced.
 
 import json
 import logging
+import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -27,6 +28,10 @@ TRAINING_TIMEOUT = 3600.0
 
 MAX_SMALL_BODY = 1024**2
 MAX_TRACKER_BODY = 64 * 1024**2
+# A report names every example it was made from.
+MAX_REPORT_BODY = 64 * 1024**2
+# The one Content-Type by which a Rasa server knows that test data is YAML; of any other it takes it for JSON.
+YAML_TYPE = "application/x-yaml"
 MAX_MESSAGE = 4000
 
 
@@ -51,6 +56,11 @@ class RasaRefused(RasaError):
         self.reason = reason
         self.message = message
 
+    @property
+    def model_was_missing(self) -> bool:
+        """Of a test: the model was not loaded. Rasa 3.6 then ends its sentence where the error should stand."""
+        return self.reason == "TestingError" and self.message.rstrip().endswith("Error:")
+
 
 @dataclass(frozen=True)
 class Version:
@@ -70,10 +80,19 @@ class Status:
 class Trained:
     """The archive that a training made, while it arrives. `filename` is the server's own name for it, with suffix."""
 
-    def __init__(self, filename: str, chunks: Iterator[bytes]) -> None:
+    def __init__(self, filename: str, response: httpx.Response) -> None:
         self.filename = filename
-        self._chunks = chunks
+        self._response = response
+        self._chunks = _chunks(response)
         self._rest = b""
+
+    def break_off(self) -> None:
+        """End the transfer, from another thread: whoever reads gets RasaUnreachable."""
+        stream = self._response.extensions.get("network_stream")
+        connection = stream.get_extra_info("socket") if stream else None
+        if connection is not None:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes, b"" at the end. Raises RasaUnreachable if the answer breaks off."""
@@ -134,11 +153,16 @@ def _refusal(status: int, body: bytes) -> RasaRefused:
     except NotRasa:
         document = None
     if isinstance(document, dict) and document.get("status") == "failure":
-        reason, message = str(document.get("reason") or ""), str(document.get("message") or "")
+        reason, message = _words(document.get("reason")), _words(document.get("message"))
         return RasaRefused(status, reason[:100], message[:MAX_MESSAGE])
     if 300 <= status < 400:
         return RasaRefused(status, "", "It answered with a redirect, which is not followed.")
     return RasaRefused(status, "", f"It answered with the status {status}.")
+
+
+def _words(said: Any) -> str:
+    """Text that can be stored, whatever a server says: neither NUL nor halves of characters."""
+    return str(said or "").replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def _chunks(response: httpx.Response) -> Iterator[bytes]:
@@ -184,10 +208,13 @@ class RasaClient:
             raise NotRasa("Its answer is not that of a Rasa server.")
         return answers
 
-    def tracker(self, conversation_id: str) -> dict[str, Any]:
-        """The conversation's tracker; the server begins one where there is none."""
+    def tracker(self, conversation_id: str, *, whole: bool = False, timeout: float = CHAT_TIMEOUT) -> dict[str, Any]:
+        """The conversation's tracker, with what was said since the bot last began anew, or the `whole` of it; the
+        server begins one where there is none."""
         path = f"/conversations/{quote(conversation_id, safe='')}/tracker"
-        tracker = self._ask("GET", path, limit=MAX_TRACKER_BODY, timeout=max(self.timeout, CHAT_TIMEOUT))
+        query = {"include_events": "ALL"} if whole else {}
+        limit, timeout = MAX_TRACKER_BODY, max(self.timeout, timeout)
+        tracker = self._ask("GET", path, limit=limit, timeout=timeout, params=query)
         if not isinstance(tracker, dict):
             raise NotRasa("Its answer is not that of a Rasa server.")
         return tracker
@@ -205,7 +232,33 @@ class RasaClient:
         with self._open("POST", "/model/train", limits, params=query, content=document, headers=headers) as response:
             if response.status_code != 200:
                 raise _refusal(response.status_code, self._read(response, MAX_SMALL_BODY, self.timeout))
-            yield Trained(response.headers.get("filename", ""), _chunks(response))
+            yield Trained(response.headers.get("filename", ""), response)
+
+    def test_intents(
+        self, document: bytes, *, model: str = "", folds: int | None = None, timeout: float = TRAINING_TIMEOUT
+    ) -> dict[str, Any]:
+        """What the model at the URL `model` ("": the loaded one) understands of NLU data, one YAML document.
+
+        A server without a `models:` endpoint cannot take a URL. It loads the model beside its own one, which stays as
+        it is. With `folds` it cross-validates the data instead, which must then hold a `pipeline` too. Whatever goes
+        wrong is `RasaRefused`: 400 for what is not YAML, else 500 with the reason `TestingError`, which has no words
+        where the model was not loaded (`model_was_missing`).
+        """
+        query = {"model": model} if model and folds is None else {}
+        query |= {"cross_validation_folds": str(folds)} if folds is not None else {}
+        return self._test("/model/test/intents", query, document, timeout)
+
+    def test_stories(self, document: bytes, *, timeout: float = TRAINING_TIMEOUT) -> dict[str, Any]:
+        """How the loaded model takes stories with what users said; the server answers nothing else meanwhile."""
+        return self._test("/model/test/stories", {"e2e": "true"}, document, timeout)
+
+    def _test(self, path: str, query: dict[str, str], document: bytes, timeout: float) -> dict[str, Any]:
+        headers = {"Content-Type": YAML_TYPE}
+        request: dict[str, Any] = {"params": query, "content": document, "headers": headers}
+        report = self._ask("POST", path, limit=MAX_REPORT_BODY, timeout=timeout, **request)
+        if not isinstance(report, dict):
+            raise NotRasa("Its answer is not that of a Rasa server.")
+        return report
 
     def _ask(self, method: str, path: str, *, limit: int = MAX_SMALL_BODY, timeout: float = 0, **request: Any) -> Any:
         timeout = timeout or self.timeout

@@ -28,6 +28,9 @@ UNUSABLE = frozenset(
     | {errno.ENOENT, errno.EMFILE, errno.ENFILE}
 )
 
+# Characters.
+MARK = 16
+
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -88,12 +91,20 @@ class Storage(Protocol):
     def sweep(self, keep: Collection[str], older_than: timedelta) -> int:
         """Remove leftovers of uploads, and bytes whose hash is not in `keep`; only what is older. How many it were.
 
-        Bytes that are committed anew meanwhile stay, whatever `keep` says.
+        Bytes that are committed anew meanwhile stay, whatever `keep` says. Nothing goes while the store is held.
         """
+        ...
+
+    def held(self) -> AbstractContextManager[None]:
+        """No sweep removes anything while the block lasts, in no process; it begins when the one that goes on ends."""
         ...
 
     def scrub(self) -> Iterator[str]:
         """Read everything that is stored; the hashes of what is damaged."""
+        ...
+
+    def mark(self) -> str:
+        """What the store calls itself since it was first asked: who is told another mark sees another store."""
         ...
 
 
@@ -170,7 +181,8 @@ class DiskStorage:
     """A folder: `<sha256>` for what is stored, `incoming/` for what is on its way.
 
     A file is verified when it is first opened and again when its identity (device, inode, size, time of change)
-    is another one. `lock` keeps the sweeper of one process from removing what another has just committed.
+    is another one. `lock` keeps the sweeper of one process from removing what another has just committed, and holds
+    the folder's mark; `held` keeps sweeps from removing anything.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -179,6 +191,7 @@ class DiskStorage:
         self._looked_at: dict[str, tuple[Identity, bool]] = {}
         self._verifying: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
+        self._has_mark = False
 
     @property
     def _incoming(self) -> Path:
@@ -253,7 +266,31 @@ class DiskStorage:
         if self.folder.exists():
             yield from (path.name for path in self.folder.iterdir() if SHA256.fullmatch(path.name))
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        with self._holding(fcntl.LOCK_SH):
+            yield
+
+    @contextlib.contextmanager
+    def _holding(self, how: int) -> Iterator[None]:
+        """A lock that whoever holds it loses with its life. Several may hold it shared; a sweep needs it alone."""
+        with full_disk_told():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = (self.folder / "held").open("ab")
+        with file:
+            fcntl.flock(file, how)
+            yield
+
     def sweep(self, keep: Collection[str], older_than: timedelta) -> int:
+        if not self.folder.exists():
+            return 0
+        try:
+            with self._holding(fcntl.LOCK_EX | fcntl.LOCK_NB):
+                return self._sweep(keep, older_than)
+        except BlockingIOError:
+            return 0
+
+    def _sweep(self, keep: Collection[str], older_than: timedelta) -> int:
         before = time.time() - older_than.total_seconds()
         unwanted = [self.folder / sha256 for sha256 in self.hashes() if sha256 not in keep]
         leftovers = list(self._incoming.iterdir()) if self._incoming.exists() else []
@@ -266,6 +303,24 @@ class DiskStorage:
                 path.unlink()
                 return True
         return False
+
+    def mark(self) -> str:
+        with full_disk_told():
+            if not self._has_mark:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._make_mark()
+                self._has_mark = True
+            # A folder that is away now, such as one that is not mounted, is not made anew in its place.
+            return (self.folder / "lock").read_text()
+
+    def _make_mark(self) -> None:
+        path = self.folder / "lock"
+        # Whoever only reads it waits for no lock.
+        if path.exists() and path.read_text():
+            return
+        with self._lock(), path.open("r+") as file:
+            if not file.read(MARK):
+                file.write(secrets.token_hex(MARK // 2))
 
     def scrub(self) -> Iterator[str]:
         for sha256 in self.hashes():

@@ -57,7 +57,7 @@ class PromotionCommand(BaseCommand):
         seen = None if expected == NOTHING else expected
         return {
             "environment": _environment(options["project"], options["environment"]),
-            "by": _actor(options["by"]),
+            "by": actor_named(options["by"]),
             "reason": options["reason"],
             "expected": promotions.UNSPECIFIED if expected is None else seen,
         }
@@ -100,7 +100,7 @@ class PromotionCommand(BaseCommand):
         )
 
 
-def _actor(username: str) -> Actor:
+def actor_named(username: str) -> Actor:
     user = User.objects.filter(username=username, is_active=True).first()
     if user is None:
         raise CommandError(f"There is no active user {username}. Name one with --by.")

@@ -5,8 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.actor import Actor
-from accounts.models import Project
-from environments import sealing
+from accounts.models import Plain, Project, SealedField
 from environments.states import DeclaredIn, Kind, RasaXWrites, choices
 
 # Within three of the shortest intervals that are learned.
@@ -18,6 +17,10 @@ LONGEST_CHECK_INTERVAL = 30.0
 class EnvironmentQuerySet(models.QuerySet["Environment"]):
     def active(self) -> Self:
         return self.filter(retired_at=None)
+
+    def frozen(self) -> Self:
+        """Those that wait for a decision after a restore."""
+        return self.active().filter(follows=None).exclude(frozen_at=None)
 
     def visible_to(self, actor: Actor, project: Project) -> Self:
         """The active environments of `project`, none if the actor may not read them."""
@@ -40,8 +43,8 @@ class Environment(models.Model):
     color = models.CharField(max_length=7)
     order = models.PositiveIntegerField(default=0)
     url = models.CharField(max_length=500, blank=True)
-    sealed_rasa_token = models.TextField(blank=True)
-    sealed_jwt_secret = models.TextField(blank=True)
+    sealed_rasa_token = SealedField(blank=True)
+    sealed_jwt_secret = SealedField(blank=True)
     follows = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followers")
     replicas = models.PositiveIntegerField(default=1)
     workers = models.PositiveIntegerField(default=1)
@@ -52,7 +55,17 @@ class Environment(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     retired_at = models.DateTimeField(null=True)
     token_generation = models.PositiveIntegerField(default=1)
-    token_rotated_at = models.DateTimeField(null=True)
+    # Until then the service token of the generation before is answered too.
+    previous_token_until = models.DateTimeField(null=True)
+
+    # Since when it is frozen, which a restore does to all, and of when the backup was. What follows another is frozen
+    # with that one.
+    frozen_at = models.DateTimeField(null=True)
+    frozen_as_of = models.DateTimeField(null=True)
+
+    # The Rasa server's `--auth-token`, and what signs end users' tokens for the chat.
+    rasa_token = Plain("sealed_rasa_token")
+    jwt_secret = Plain("sealed_jwt_secret")
 
     objects = EnvironmentQuerySet.as_manager()
 
@@ -83,21 +96,9 @@ class Environment(models.Model):
         return self.tag_owner.name
 
     @property
-    def rasa_token(self) -> str:
-        """The Rasa server's `--auth-token`, in the clear; never shown."""
-        return sealing.unseal(self.sealed_rasa_token)
-
-    @rasa_token.setter
-    def rasa_token(self, value: str) -> None:
-        self.sealed_rasa_token = sealing.reseal(self.sealed_rasa_token, value)
-
-    @property
-    def jwt_secret(self) -> str:
-        return sealing.unseal(self.sealed_jwt_secret)
-
-    @jwt_secret.setter
-    def jwt_secret(self, value: str) -> None:
-        self.sealed_jwt_secret = sealing.reseal(self.sealed_jwt_secret, value)
+    def is_frozen(self) -> bool:
+        """After a restore, until somebody has decided: its servers keep what they have."""
+        return self.tag_owner.frozen_at is not None
 
     @property
     def check_every(self) -> timedelta:

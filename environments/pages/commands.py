@@ -12,7 +12,7 @@ def public_url(request: HttpRequest) -> str:
     return request.build_absolute_uri("/").rstrip("/")
 
 
-def curl(method: str, url: str, body: dict[str, Any] | None = None, *, file: str = "") -> str:
+def curl(method: str, url: str, body: Any = None, *, file: str = "") -> str:
     """The equivalent request; the token is a variable, never the real one."""
     lines = [f"curl -X {method} {shlex.quote(url)}", '-H "Authorization: Bearer $CONTROLPLANE_TOKEN"']
     if body is not None:

@@ -1,16 +1,16 @@
-"""What one more Rasa server of an environment needs: its endpoints.yml, and a compose service.
-
-Rasa expands `${VAR}` only in unquoted scalars, and inside `{…}` an unquoted one is a parse error (rasa-facts, 1): so
-block style, and no quotes around it.
-"""
+"""What one more Rasa server of an environment needs: its endpoints.yml, and how it is started."""
 
 from dataclasses import dataclass
+from itertools import count
+from urllib.parse import urlsplit
 
-from environments.models import Environment, ServerCheck
+from environments.compose import rasa_files
+from environments.compose.servers import Server
+from environments.models import Environment
 from environments.serving.service_tokens import service_token
 
-DEFAULT_INTERVAL = 10
-DEFAULT_RASA = "3.6.21"
+# That of `rasa run`, where the declared URL names none.
+RASA_PORT = 5005
 
 
 @dataclass(frozen=True)
@@ -24,67 +24,39 @@ class Snippets:
 
 
 def variable_of(environment: Environment) -> str:
-    return f"CONTROLPLANE_TOKEN_{environment.name.upper().replace('-', '_')}"
+    server = Server(environment.project.name, environment.name, environment.url, environment.tag_name)
+    return server.service_token
 
 
-def endpoints_yml(*, url: str, token: str, interval: float | None) -> str:
-    """The `models` block. `token` goes into a header, so that it stays out of the logs of proxies."""
-    pulls = "null" if interval is None else f"{interval:g}"
+def command(name: str, port: int) -> str:
     return (
-        "models:\n"
-        f"  url: {url}\n"
-        "  headers:\n"
-        f"    Authorization: Bearer {token}\n"
-        "  params:\n"
-        "    replica: ${HOSTNAME}\n"
-        f"  wait_time_between_pulls: {pulls}\n"
+        f"HOSTNAME={name} rasa run --enable-api --port {port} \\\n"
+        '  --endpoints endpoints.yml --auth-token "${RASA_TOKEN:?is not set}"\n'
     )
 
 
-def command(name: str) -> str:
-    return (
-        f"HOSTNAME={name} rasa run --enable-api --port 5005 \\\n"
-        '  --endpoints endpoints.yml --auth-token "$RASA_TOKEN"\n'
-    )
+def _name_of_one_more(environment: Environment) -> str:
+    """One that no server has: two of one name count as one."""
+    taken = set(environment.replica_set.values_list("name", flat=True))
+    return next(name for n in count(1) if (name := f"rasa-{environment.name}-{n}") not in taken)
 
 
-def compose_yml(*, name: str, version: str, environment: str, variable: str) -> str:
-    """A service for docker-compose.override.yml; compose sets HOSTNAME in the container by itself."""
-    passed = f"      {variable}: ${{{variable}}}\n" if variable else ""
-    return (
-        "services:\n"
-        f"  {name}:\n"
-        f"    image: rasa/rasa:{version}-full\n"
-        "    restart: unless-stopped\n"
-        "    command: run --enable-api --port 5005 --endpoints endpoints.yml --auth-token ${RASA_TOKEN}\n"
-        "    environment:\n"
-        f"      RASA_ENVIRONMENT: {environment}\n"
-        f"{passed}"
-        "    volumes:\n"
-        f"      - ./{environment}/endpoints.yml:/app/endpoints.yml:ro\n"
-        "    expose:\n"
-        '      - "5005"\n'
-    )
+COMPOSE = "manage.py compose --write --env\ndocker compose up -d\n"
 
 
 def snippets(environment: Environment, public_url: str, *, show_token: bool) -> Snippets:
     variable = "" if show_token else variable_of(environment)
-    check = ServerCheck.objects.filter(environment=environment).first()
-    number = environment.replicas + 1
-    name = f"rasa-{environment.name}-{number}"
-    interval = None if environment.pulls_once else environment.pull_interval or DEFAULT_INTERVAL
+    models = rasa_files.models(
+        url=public_url,
+        project=environment.project.name,
+        tag=environment.tag_name,
+        environment=environment.name,
+        token=service_token(environment) if show_token else f"${{{variable}}}",
+        interval=rasa_files.interval(environment.pull_interval, pulls_once=environment.pulls_once),
+    )
     return Snippets(
-        endpoints=endpoints_yml(
-            url=f"{public_url}/api/projects/{environment.project.name}/models/tags/{environment.tag_name}",
-            token=service_token(environment) if show_token else f"${{{variable}}}",
-            interval=interval,
-        ),
-        command=command(name),
-        compose=compose_yml(
-            name=name,
-            version=check.version if check and check.version else DEFAULT_RASA,
-            environment=environment.name,
-            variable=variable,
-        ),
+        endpoints=rasa_files.section_text("models", models),
+        command=command(_name_of_one_more(environment), urlsplit(environment.url).port or RASA_PORT),
+        compose=COMPOSE,
         variable=variable,
     )

@@ -1,6 +1,7 @@
 """One environment: its history, its replicas, how to connect one more server, its settings."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -9,16 +10,20 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from accounts.models.project import DEFAULT
 from accounts.problems import Problem
-from environments import permissions
+from environments import deploying, permissions
 from environments.actions import promotions
+from environments.actions import service_tokens as token_actions
 from environments.api.scope import find_environment
+from environments.engine import looking
 from environments.models import Environment, Promotion, Proof, ServerCheck, TrainedModel
-from environments.pages import connect, live
+from environments.pages import connect, containers, drawings, live
 from environments.pages.access import PageRequest, page
-from environments.pages.commands import public_url
+from environments.pages.commands import curl, public_url
 from environments.pages.overview import Card, cards
 from environments.serving import replicas as ledger_of_replicas
+from environments.serving import service_tokens
 from environments.states import Kind
 
 ENTRIES = 20
@@ -26,17 +31,18 @@ ENTRIES = 20
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the history. `back` says why one cannot go back to it, None where the button has no sense."""
+    """One line of the history. `until` is when the next one took its place; `back` says why one cannot go back to it,
+    None where the button has no sense."""
 
     promotion: Promotion
-    served_seconds: float | None
+    until: datetime | None
     proofs: list[tuple[str, float]]
     is_now: bool
     back: str | None
 
-
-def _served_seconds(promotion: Promotion, until: Any) -> float | None:
-    return (until - promotion.created_at).total_seconds() if promotion.model and until else None
+    @property
+    def served_seconds(self) -> float | None:
+        return (self.until - self.promotion.created_at).total_seconds() if self.until else None
 
 
 def _why_not_back(promotion: Promotion, now: TrainedModel | None, refused: Problem | None) -> str | None:
@@ -66,7 +72,7 @@ def history_context(request: PageRequest, environment: Environment) -> dict[str,
     entries = [
         Entry(
             promotion=row,
-            served_seconds=_served_seconds(row, row.until),
+            until=row.until,
             proofs=[(proof.replica, (proof.first_at - row.created_at).total_seconds()) for proof in row.proofs.all()],
             is_now=newest is not None and row.pk == newest.pk and row.model is not None,
             back=None if environment.follows else _why_not_back(row, now, refused),
@@ -94,14 +100,19 @@ def _tab(request: PageRequest, card: Card, tab: str) -> live.Piece | None:
     if tab == "replicas":
         context = {"card": card, "environment": environment, "report": card.report}
         return live.piece(request, "replicas", "environments/replicas.html", context)
+    if tab == "engine":
+        return containers.piece(request, card)
     return None
 
 
-def _shown(request: PageRequest, environment: Environment, tab: str, template: str, context: Any) -> HttpResponse:
+def shown(request: PageRequest, environment: Environment, tab: str, template: str, context: Any) -> HttpResponse:
+    """A tab of the environment's page; `context` is what its template needs on top."""
     request.section = "overview"
     card = _card(request, environment)
     members = len(card.report.members)
     tabs = [("environment", "History"), ("replicas", f"Replicas {members or ''}"), ("connect", "Connect")]
+    if looking.watcher():
+        tabs.append(("engine", "Engine"))
     context = {
         "environment": environment,
         "card": card,
@@ -118,13 +129,14 @@ def _shown(request: PageRequest, environment: Environment, tab: str, template: s
 @page
 def history(request: PageRequest, environment: str) -> HttpResponse:
     found = find_environment(request.actor, request.project, environment)
-    return _shown(request, found, "history", "environments/environment.html", {})
+    context = {"chart": drawings.time_to_live(request, found.tag_owner)}
+    return shown(request, found, "history", "environments/history_tab.html", context)
 
 
 @page
 def replicas(request: PageRequest, environment: str) -> HttpResponse:
     found = find_environment(request.actor, request.project, environment)
-    return _shown(request, found, "replicas", "environments/environment.html", {})
+    return shown(request, found, "replicas", "environments/environment.html", {})
 
 
 @page
@@ -146,23 +158,50 @@ def retry(request: PageRequest, environment: str) -> HttpResponse:
     return redirect("replicas", project=request.project.name, environment=found.name)
 
 
+def _rotation(request: PageRequest, environment: Environment) -> str:
+    query = "" if request.project.name == DEFAULT else f"?project={request.project.name}"
+    url = f"{public_url(request)}/api/v1/environments/{environment.name}/service-token/{query}"
+    return curl("POST", url, {"grace_hours": token_actions.GRACE // timedelta(hours=1)})
+
+
 @page
 def connected(request: PageRequest, environment: str) -> HttpResponse:
     """How to connect one more server. The real service token is for those who manage environments."""
     found = find_environment(request.actor, request.project, environment)
     permitted = request.actor.may(request.project, "environments.manage")
     snippets = connect.snippets(found, public_url(request), show_token=permitted)
-    context = {"snippets": snippets, "token_shown": permitted}
-    return _shown(request, found, "connect", "environments/connect.html", context)
+    context = {
+        "snippets": snippets,
+        "token_shown": permitted,
+        "previous_until": service_tokens.previous_valid_until(found),
+        "command": f"curl -X POST …/environments/{found.name}/service-token/",
+        "curl": _rotation(request, found),
+    }
+    return shown(request, found, "connect", "environments/connect.html", context)
+
+
+@require_POST
+@page
+def rotate_token(request: PageRequest, environment: str) -> HttpResponse:
+    """Another service token; the present one goes on for a while, or ends now."""
+    found = find_environment(request.actor, request.project, environment)
+    grace = timedelta(0) if request.POST.get("at_once") else token_actions.GRACE
+    rotated = token_actions.rotate(environment=found, by=request.actor, grace=grace)
+    until = service_tokens.previous_valid_until(rotated)
+    goes_on = f"The one before is answered until {until:%d %b %H:%M} UTC." if until else "Every older one has ended."
+    messages.success(request, f"{found.name} has a new service token. {goes_on}")
+    return redirect("connect", project=request.project.name, environment=found.name)
 
 
 @page
 def settings(request: PageRequest, environment: str) -> HttpResponse:
     found = find_environment(request.actor, request.project, environment)
+    may_manage = request.actor.may(request.project, "environments.manage")
     context = {
         "server": ServerCheck.objects.filter(environment=found).first(),
         "trains": found.kind == Kind.TRAINING,
-        "may_manage": request.actor.may(request.project, "environments.manage"),
+        "may_manage": may_manage,
+        "deployed": deploying.texts_of(found) if may_manage else None,
         "may_promote": permissions.can_promote(request.actor, found),
     }
-    return _shown(request, found, "settings", "environments/settings.html", context)
+    return shown(request, found, "settings", "environments/settings.html", context)

@@ -1,17 +1,17 @@
 """`/` leads to the project last used, else to the first one that may be seen."""
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from accounts.authentication import actor_of
 from accounts.models import Project
 from accounts.problems import NotFound
-from environments.pages.access import LAST_PROJECT
+from environments.pages.access import LAST_PROJECT, to_sign_in
 
 
-@login_required
 def home(request: HttpRequest) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return to_sign_in(request)
     actor = actor_of(request)
     seen = [project.name for project in Project.objects.all() if actor.sees(project)]
     if not seen:

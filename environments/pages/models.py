@@ -20,6 +20,7 @@ from environments.models import Environment, Promotion, Tag, TrainedModel
 from environments.models.trained_model import TrainedModelQuerySet
 from environments.pages.access import PageRequest, page
 from environments.pages.commands import curl, public_url
+from environments.pages.evaluations import evaluations_of, newest_evaluation, why_not_evaluated
 from environments.pages.overview import matrix
 
 PER_PAGE = 50
@@ -60,7 +61,7 @@ def _columns(sort: str) -> list[Column]:
         first = key if key in ("name", "by") else f"-{key}"
         turned = key if sort.startswith("-") else f"-{key}"
         columns.append(Column(word, turned if here else first, direction, number))
-    return [*columns, Column("Intents", "", "", number=True)]
+    return [*columns, Column("Intents", "", "", number=True), Column("F1", "", "", number=True)]
 
 
 def _filtered(request: PageRequest, owners: list[Environment]) -> TrainedModelQuerySet:
@@ -117,8 +118,7 @@ def models(request: PageRequest) -> HttpResponse:
     paginator = Paginator(_sorted(_filtered(request, owners), sort), PER_PAGE)
     shown = paginator.get_page(request.GET.get("page"))
     context = {
-        "rows": matrix(request.actor, owners, list(shown.object_list)),
-        "owners": owners,
+        "matrix": matrix(request.actor, owners, list(shown.object_list)),
         "columns": _columns(sort),
         "shown": shown,
         "total": paginator.count,
@@ -174,6 +174,8 @@ def menu(request: PageRequest, model: str) -> HttpResponse:
         "model": found,
         "places": places(request, found),
         "why_not_tagged": _why_not_tagged(request),
+        "why_not_evaluated": why_not_evaluated(request),
+        "evaluated": newest_evaluation(request, found),
         "why_not_deleted": why_not_deleted(request, found),
     }
     return render(request, "models/menu.html", context)
@@ -201,6 +203,8 @@ def model(request: PageRequest, model: str) -> HttpResponse:
         "policies": [_component(component) for component in diffs.policies(found.metadata)],
         "places": places(request, found),
         "served": _served(request, found),
+        "evaluations": evaluations_of(request, found),
+        "why_not_evaluated": why_not_evaluated(request),
         "tags": _free_tags(request, found),
         "why_not_tagged": _why_not_tagged(request),
         "why_not_deleted": why_not_deleted(request, found),

@@ -12,11 +12,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from accounts.problems import MissingGrant, NotFound, Problem
-from environments import diffs, errors, permissions
+from environments import errors, permissions
 from environments.actions import promotions
 from environments.api.scope import find_environment, find_model, find_promotion
-from environments.models import Environment, Promotion, Proof, ServerCheck, TrainedModel
-from environments.pages import live
+from environments.models import Environment, Promotion, TrainedModel
+from environments.pages import drawings, live, promotion_plan
 from environments.pages.access import PageRequest, page
 from environments.pages.commands import curl, public_url
 from environments.serving.reports import EnvironmentReport, report
@@ -25,71 +25,6 @@ from environments.states import Origin, ReplicaState
 CHOICES = 15
 HISTORY = 40
 LONGEST_REASON = 2000
-SINGULAR = {kind: kind.removesuffix("s") for kind in diffs.KINDS} | {"entities": "entity"}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line under "Checks": `tone` is good, busy or bad."""
-
-    icon: str
-    tone: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What differs of one kind: `kind` in the plural, names added, removed and changed."""
-
-    kind: str
-    added: list[str]
-    removed: list[str]
-    changed: list[str]
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
-
-    @property
-    def count(self) -> int:
-        return len(self.added) + len(self.removed) + len(self.changed)
-
-    @property
-    def words(self) -> list[tuple[str, str]]:
-        """Tone and text: `("good", "+ 2 intents")`."""
-        signs = (("good", "+", self.added), ("bad", "−", self.removed), ("", "~", self.changed))  # noqa: RUF001
-        return [
-            (tone, f"{sign} {len(names)} {SINGULAR[self.kind] if len(names) == 1 else self.kind}")
-            for tone, sign, names in signs
-            if names
-        ]
-
-
-def differences(now: TrainedModel | None, then: TrainedModel) -> dict[str, Any]:
-    """What `then` declares otherwise than `now`: lines by kind, and whether pipeline and policies are the same."""
-    found = diffs.diff(now.metadata if now else {}, then.metadata)
-    kinds = [Difference(kind, **found[kind]) for kind in diffs.KINDS]
-    return {
-        "kinds": [kind for kind in kinds if kind],
-        "pipeline": found["pipeline"]["a"] != found["pipeline"]["b"],
-        "policies": found["policies"]["a"] != found["policies"]["b"],
-        "components": {side: [component["name"] for component in found["pipeline"][side]] for side in "ab"},
-        "policy_names": {side: [component["name"] for component in found["policies"][side]] for side in "ab"},
-    }
-
-
-def checks(environment: Environment, model: TrainedModel, refused: Problem | None) -> list[Check]:
-    """What is known of whether the environment's servers can load the model."""
-    server = ServerCheck.objects.filter(environment=environment).first()
-    if Proof.objects.filter(environment=environment, model=model).exists():
-        known = Check("circle-check", "good", f"Was proved in {environment.name} before")
-    elif server is None or not server.version:
-        known = Check("circle-alert", "busy", "No server of this environment was ever reached: its version is unknown")
-    elif isinstance(refused, errors.Incompatible):
-        known = Check("triangle-alert", "bad", refused.detail)
-    else:
-        known = Check("circle-check", "good", f"Rasa {server.version} can load it (trained with {model.version})")
-    others = Check("triangle-alert", "bad", refused.detail) if refused else None
-    return [known] if others is None or isinstance(refused, errors.Incompatible) else [known, others]
 
 
 def _dialog(
@@ -129,8 +64,10 @@ def _promote_context(request: PageRequest, environment: Environment, model: Trai
         "now": now,
         "then": model,
         "same": now == model,
-        "differs": differences(now, model),
-        "checks": checks(environment, model, refused),
+        "differs": promotion_plan.differences(now, model),
+        "checks": promotion_plan.checks(environment, model, refused),
+        "tested": promotion_plan.tested(request.actor, now, model),
+        "usual": promotion_plan.usual_seconds(environment),
         "refused": refused,
         "may_force": may_force,
         "command": f"manage.py promote {model.name} {environment.name} --wait",
@@ -209,6 +146,9 @@ def _rollback_context(request: PageRequest, environment: Environment, to: str | 
         "then": then,
         "to": to or "",
         "target": target,
+        "differs": promotion_plan.differences(now, then) if then else None,
+        "tested": promotion_plan.tested(request.actor, now, then),
+        "usual": promotion_plan.usual_seconds(environment),
         "same": now == then,
         "refused": refused,
         "command": f"manage.py rollback {environment.name} --wait",
@@ -343,5 +283,9 @@ def history(request: PageRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     older = visible.filter(pk__lt=before) if before.isdecimal() and len(before) < 19 else visible
     found = list(older.newest(HISTORY + 1).with_replicas())
-    context = {"promotions": found[:HISTORY], "older": found[HISTORY - 1].pk if len(found) > HISTORY else None}
+    context = {
+        "promotions": found[:HISTORY],
+        "older": found[HISTORY - 1].pk if len(found) > HISTORY else None,
+        "chart": drawings.promotions_by_week(request),
+    }
     return render(request, "promotions/history.html", context)

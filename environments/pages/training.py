@@ -13,11 +13,11 @@ from django.views.decorators.http import require_POST
 from accounts import problems
 from accounts.problems import Problem
 from environments import permissions, receiving
-from environments.actions import jobs
+from environments.actions import trainings
 from environments.api import uploads
 from environments.api.scope import find_bundle
 from environments.models import Bundle, Job
-from environments.pages import live
+from environments.pages import drawings, live
 from environments.pages.access import PageRequest, page
 from environments.pages.uploads import check_csrf
 
@@ -38,7 +38,7 @@ def _why_not(request: PageRequest) -> str:
     """Why training is off, empty where it is not."""
     try:
         permissions.check_can_train(request.actor, request.project)
-        jobs.training_environment(request.project)
+        trainings.check_can_be_run(request.project)
     except Problem as problem:
         return problem.detail
     return ""
@@ -47,7 +47,8 @@ def _why_not(request: PageRequest) -> str:
 def _shown(request: PageRequest, problem: Problem | None = None) -> HttpResponse:
     context: dict[str, Any] = {
         "jobs": _jobs(request),
-        "bundles": Bundle.objects.visible_to(request.actor, request.project)[:BUNDLES],
+        "bundles": Bundle.objects.visible_to(request.actor, request.project).filter(removed_at=None)[:BUNDLES],
+        "chart": drawings.training_durations(request),
         "why": _why_not(request),
         "problem": problem,
         "limit": settings.MAX_BUNDLE_BYTES,
@@ -60,7 +61,7 @@ def _shown(request: PageRequest, problem: Problem | None = None) -> HttpResponse
 def _submit(request: PageRequest) -> Job:
     permissions.check_can_train(request.actor, request.project)
     named = request.POST.get("bundle", "")
-    return jobs.submit(
+    return trainings.submit(
         project=request.project,
         by=request.actor,
         bundle=find_bundle(request.actor, request.project, named) if named else None,

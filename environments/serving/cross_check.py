@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from accounts.problems import SecretUnreadable
 from environments.clients.rasa import RasaClient, RasaError, RasaRefused, Status, Version
 from environments.models import Environment, ServerCheck
 
@@ -24,13 +25,15 @@ class Finding:
     error: str
 
 
-def ask(url: str, token: str) -> Finding:
-    """Ask one server; never raises for what the server does."""
+def ask(url: str, token: str, unreadable: str = "") -> Finding:
+    """Ask one server; never raises for what the server does. A token that is `unreadable` is told in its place."""
     client = RasaClient(url, token=token, timeout=TIMEOUT)
     try:
         version = client.version()
     except RasaError as error:
         return Finding(None, None, str(error))
+    if unreadable:
+        return Finding(version, None, unreadable)
     try:
         return Finding(version, client.status(), "")
     except RasaRefused as error:
@@ -43,11 +46,21 @@ def ask(url: str, token: str) -> Finding:
 def check_due(now: datetime) -> int:
     """Ask every server that is due, several at once, and record what they said; how many were asked."""
     claimed = [environment for environment in _with_url() if _claim(environment, now)]
+    # Secrets are read here: the threads keep away from the database.
+    asked = [_with_token(environment) for environment in claimed]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        findings = list(pool.map(lambda environment: ask(environment.url, environment.rasa_token), claimed))
+        findings = list(pool.map(lambda arguments: ask(*arguments), asked))
     for environment, finding in zip(claimed, findings, strict=True):
         record(environment, finding, now)
     return len(claimed)
+
+
+def _with_token(environment: Environment) -> tuple[str, str, str]:
+    """What to ask with: URL, token, and why the token could not be read."""
+    try:
+        return environment.url, environment.rasa_token, ""
+    except SecretUnreadable as error:
+        return environment.url, "", error.detail
 
 
 def _with_url() -> Iterable[Environment]:

@@ -21,6 +21,8 @@ from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from redis import RedisError
 
+from environments import metric_families as metrics
+from environments.actions import tallies
 from environments.decisions import Record
 from environments.models import Environment, Promotion, Proof, Replica, ServerCheck, TrainedModel
 from environments.serving import outages
@@ -69,7 +71,7 @@ _unwritten: set[str] = set()
 _unwritten_lock = threading.Lock()
 
 
-def _cache_is_shared() -> bool:
+def cache_is_shared() -> bool:
     return not str(settings.CACHES["default"]["BACKEND"]).endswith("LocMemCache")
 
 
@@ -78,7 +80,7 @@ def hold(environment_id: int, name: str) -> Iterator[None]:
     """One poll of a replica at a time, across threads and, with a shared cache, across processes."""
     key = _key(environment_id, name)
     with _locks[int(key[-8:], 16) % len(_locks)]:
-        holder = _hold_shared(f"{key}:held") if _cache_is_shared() else None
+        holder = _hold_shared(f"{key}:held") if cache_is_shared() else None
         try:
             yield
         finally:
@@ -240,6 +242,7 @@ def _write_proof(entry: Entry) -> None:
         defaults={"proved_at": proved_at},
         create_defaults={"proved_at": proved_at, "first_at": proved_at},
     )
+    tallies.count(metrics.PROOFS, environment.project_id, environment.name)
 
 
 def proven_models(environment: Environment) -> list[TrainedModel]:

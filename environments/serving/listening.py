@@ -6,6 +6,7 @@ One daemon thread in each web process. `Listening` tells every other process whe
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, close_old_connections, transaction
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from environments.actions import jobs
 from environments.models import Listening
-from environments.serving import ledger, settling
+from environments.serving import ledger, settling, traffic
 
 logger = logging.getLogger(__name__)
 
@@ -42,25 +43,29 @@ def tick(now: datetime) -> None:
     jobs.look_for_lost(now)
 
 
-def _run(stop: threading.Event) -> None:
+def _run(stop: threading.Event, may: Callable[[], bool]) -> None:
     while not stop.wait(EVERY_SECONDS):
         try:
-            tick(timezone.now())
+            traffic.publish_if_due()
+            if may():
+                tick(timezone.now())
         except Exception:
             logger.exception("Heartbeats could not be written; trying again in %s s.", EVERY_SECONDS)
         finally:
             close_old_connections()
 
 
-def start() -> threading.Event:
-    """Start the clock of this process, before it answers anybody; set the event to stop it."""
+def start(*, may: Callable[[], bool] = lambda: True) -> threading.Event:
+    """Start the clock of this process, before it answers anybody; set the event to stop it. It stands while the
+    process may not work."""
     try:
         # What was claimed before a restart is claimed no more, from the first answer on.
-        note(timezone.now())
+        if may():
+            note(timezone.now())
     except DatabaseError:
         logger.warning("The database cannot be reached yet.")
     finally:
         close_old_connections()
     stop = threading.Event()
-    threading.Thread(target=_run, args=(stop,), name="listening", daemon=True).start()
+    threading.Thread(target=_run, args=(stop, may), name="listening", daemon=True).start()
     return stop

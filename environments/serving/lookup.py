@@ -29,7 +29,8 @@ SELECT = """
     SELECT {fields}, project.name, COALESCE(owner.name, environment.name), (
             SELECT MAX(promotion.id) FROM {promotions} promotion
             WHERE promotion.environment_id = COALESCE(environment.follows_id, environment.id)
-        ), model.damaged_at IS NULL, {model_fields}
+        ), CASE WHEN owner.id IS NULL THEN environment.frozen_at ELSE owner.frozen_at END IS NOT NULL,
+        model.damaged_at IS NULL, {model_fields}
     FROM {environments} environment
     JOIN {projects} project ON project.id = environment.project_id
     LEFT JOIN {environments} owner ON owner.id = environment.follows_id
@@ -53,13 +54,14 @@ BY_NAME = f"{SELECT} project.name = %s AND environment.name = %s"
 @dataclass(frozen=True)
 class Found:
     """An active environment, the name of its project, the tag it pulls, the model that carries it and the number of
-    the promotion that put it there."""
+    the promotion that put it there; and whether it is frozen."""
 
     environment: Environment
     project: str
     tag: str
     model: TrainedModel | None
     promotion: int | None
+    frozen: bool
 
 
 def by_key(pk: int) -> Found | None:
@@ -76,7 +78,7 @@ def _find(statement: str, *parameters: int | str) -> Found | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    environment, (project, tag, promotion, whole), model = (
+    environment, (project, tag, promotion, frozen, whole), model = (
         row[: len(FIELDS)],
         row[len(FIELDS) : -len(MODEL_FIELDS)],
         row[-len(MODEL_FIELDS) :],
@@ -87,6 +89,7 @@ def _find(statement: str, *parameters: int | str) -> Found | None:
         tag=tag,
         model=_model(model, whole=whole),
         promotion=promotion,
+        frozen=bool(frozen),
     )
 
 

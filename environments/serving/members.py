@@ -17,7 +17,8 @@ from environments.versions import is_older
 @dataclass(frozen=True)
 class ReplicaReport:
     """One replica. `model` is a model's name, `interval` in seconds, `proved` whether it has proved the environment's
-    model; `reason` says why it is not simply serving. `cut_off`: again and again it does not get the whole archive."""
+    model; `reason` says why it is not simply serving. `cut_off`: again and again it does not get the whole archive.
+    `archive` is the SHA-256 of what it has loaded, known or not, None where it has nothing or does not poll."""
 
     name: str
     address: str
@@ -31,6 +32,7 @@ class ReplicaReport:
     proved: bool
     proved_at: datetime | None
     cut_off: bool = False
+    archive: str | None = None
 
 
 def members_of(evidence: Evidence) -> list[ReplicaReport]:
@@ -61,6 +63,7 @@ def _member(entry: Entry, evidence: Evidence) -> ReplicaReport:
         proved=target is not None and record.proved == target.hash and _is_current(entry, evidence),
         proved_at=ledger.at(record.proved_at) if record.proved_at and record.proved else None,
         cut_off=broken >= decisions.TRIES,
+        archive=record.etag if decisions.ARCHIVE.fullmatch(record.etag) else None,
     )
 
 
@@ -81,11 +84,20 @@ def _state(entry: Entry, evidence: Evidence, interval: float) -> ReplicaState:
         return ReplicaState.STUCK
     if record.model is not None and record.model not in evidence.promoted:
         return ReplicaState.FOREIGN
+    if _came_after_the_backup(entry, evidence):
+        return ReplicaState.FOREIGN
     unproved = target is not None and record.proved != target.hash
     given = record.loading_since is not None or (target is not None and record.model == target.hash)
     if current and unproved and given:
         return ReplicaState.LOADING
     return ReplicaState.EMPTY if record.model is None else ReplicaState.SERVING
+
+
+def _came_after_the_backup(entry: Entry, evidence: Evidence) -> bool:
+    """Whether a server of a restored installation has loaded an archive that the backup does not know."""
+    record = entry.record
+    unknown = record.model is None and decisions.ARCHIVE.fullmatch(record.etag) is not None
+    return unknown and evidence.environment.is_frozen
 
 
 def _patience(record: decisions.Record, interval: float) -> float:
@@ -117,6 +129,8 @@ def _reason(state: ReplicaState, entry: Entry, evidence: Evidence) -> str:
             return _why_stuck(entry, target, evidence)
         case ReplicaState.SILENT:
             return "No poll for three intervals: it stopped, cannot reach the control plane, or its token is wrong."
+        case ReplicaState.FOREIGN if _came_after_the_backup(entry, evidence):
+            return f"It has loaded an archive that the backup does not know (SHA-256 {record.etag}). Upload it again."
         case ReplicaState.FOREIGN:
             name = evidence.names.get(record.model or "", "a model")
             return f"It has loaded {name}, which was never promoted here."

@@ -11,17 +11,17 @@ from typing import TypeVar
 
 from django.utils import timezone
 
+from accounts.authentication import is_installation_token
 from accounts.models import Project
 from accounts.problems import NotFound, Problem, Unauthorized
 from environments import errors, names
-from environments.decisions import Answer, Decision, Record, Situation, broke_off, decide, hear
+from environments.decisions import ARCHIVE, Answer, Decision, Record, Situation, broke_off, decide, hear
 from environments.models import Environment, TrainedModel
 from environments.serving import ledger, lookup, outages, service_tokens, settling
 from environments.serving.ledger import Entry
 
 logger = logging.getLogger(__name__)
 
-HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 ONE_ENTITY_TAG = re.compile(r'(?:W/)?"([^",]*)"|([^",*\s]+)')
 
 Served = TypeVar("Served")
@@ -31,12 +31,13 @@ Served = TypeVar("Served")
 class Pull:
     """What a service token opens. `environment` is None for a tag that no environment pulls: not recorded.
     `promotion` is the number of the one that put the model there. `current` is False for the last known answer of
-    this process, given while the database is away."""
+    this process, given while the database is away. `frozen`: after a restore, who has a model keeps it."""
 
     environment: Environment | None
     model: TrainedModel | None
     promotion: int | None = None
     current: bool = True
+    frozen: bool = False
 
 
 # The last answer to the same question, for as long as the database is away.
@@ -68,7 +69,7 @@ def _database_away() -> errors.DatabaseAway:
 
 
 def _find_pull(token: str, project: str, tag: str, environment: str) -> Pull:
-    if service_tokens.is_installation_token(token):
+    if is_installation_token(token):
         return _installation_pull(project, tag, environment)
     own = service_tokens.find(token)
     if own is None:
@@ -77,19 +78,20 @@ def _find_pull(token: str, project: str, tag: str, environment: str) -> Pull:
         raise errors.WrongServiceToken(
             f"This is the token of {own.environment.name} in {own.project}, which pulls the tag {own.tag}, not {tag}."
         )
-    return Pull(own.environment, own.model, own.promotion)
+    return Pull(own.environment, own.model, own.promotion, frozen=own.frozen)
 
 
 def _installation_pull(project_name: str, tag: str, environment_name: str) -> Pull:
     found = lookup.by_name(project_name, environment_name or tag)
     if found is not None and found.tag == tag:
-        return Pull(found.environment, found.model, found.promotion)
+        return Pull(found.environment, found.model, found.promotion, frozen=found.frozen)
     if environment_name:
         raise errors.WrongServiceToken(f"No environment {environment_name} pulls the tag {tag}.")
     project = Project.objects.filter(name=project_name).first()
     if project is None:
         raise NotFound(f"There is no project {project_name}.")
-    return Pull(environment=None, model=tagged(project, tag))
+    frozen = Environment.objects.frozen().filter(project=project).exists()
+    return Pull(environment=None, model=tagged(project, tag), frozen=frozen)
 
 
 def tagged(project: Project, tag: str) -> TrainedModel | None:
@@ -108,6 +110,11 @@ def entity_tag(header: str | None) -> str | None:
     """The one entity tag of an `If-None-Match`; None for a list, `*` or nothing: such a request is no poll."""
     match = ONE_ENTITY_TAG.fullmatch((header or "").strip())
     return (match[1] or match[2]) if match else None
+
+
+def keeps(pull: Pull, etag: str) -> bool:
+    """Whether who pulls a tag that no environment pulls keeps what it has: its project is frozen."""
+    return pull.frozen and ARCHIVE.fullmatch(etag) is not None
 
 
 def replica_name(sent: str | None, address: str) -> str:
@@ -185,7 +192,7 @@ def _is_known(environment: Environment, etag: str, record: Record, model: Traine
     """Whether the ETag names a model of the project, deleted ones too."""
     if etag == record.model or (model is not None and etag == model.hash):
         return True
-    if not HASH.fullmatch(etag):
+    if not ARCHIVE.fullmatch(etag):
         return False
     try:
         with outages.reading.asked():
@@ -234,6 +241,7 @@ def _situation(
         interval=environment.pull_interval,
         proven=proven,
         promotion=pull.promotion,
+        frozen=pull.frozen,
     )
 
 

@@ -86,7 +86,12 @@ def judge(evidence: Evidence) -> EnvironmentReport:
         replicas=counts,
         since=promotion.created_at if promotion else None,
         promoted_by=promotion.by_name if promotion else None,
-        reasons=(*reasons, *([contradiction] if contradiction else []), *_laggards(sync, members)),
+        reasons=(
+            *_frozen(environment),
+            *reasons,
+            *([contradiction] if contradiction else []),
+            *_laggards(sync, members),
+        ),
         members=tuple(members),
         promotion=promotion,
         interval=interval,
@@ -167,7 +172,7 @@ def _may_have_a_model(evidence: Evidence, live: Sequence[ReplicaReport]) -> bool
 
 def _rolls_out(evidence: Evidence, members: Sequence[ReplicaReport], counts: Counts, interval: float) -> bool:
     promotion = evidence.promotion
-    if counts.stuck:
+    if counts.stuck or evidence.environment.is_frozen:
         return False
     if counts.loading:
         return True
@@ -176,6 +181,17 @@ def _rolls_out(evidence: Evidence, members: Sequence[ReplicaReport], counts: Cou
     if promotion and promotion.environment_id == evidence.environment.pk:
         return promotion.status == PromotionStatus.ROLLING_OUT
     return fresh and any(not member.proved for member in live_ones(members))
+
+
+def _frozen(environment: Environment) -> list[str]:
+    owner = environment.tag_owner
+    if owner.frozen_at is None:
+        return []
+    backup = f"a backup of {owner.frozen_as_of:%Y-%m-%d %H:%M} UTC" if owner.frozen_as_of else "a backup"
+    return [
+        f"Frozen: this was restored from {backup}. Every server keeps the model it has until somebody decides what "
+        f"{owner.name} is to serve."
+    ]
 
 
 def _laggards(sync: Sync, members: Sequence[ReplicaReport]) -> list[str]:
@@ -192,7 +208,8 @@ def _contradiction(evidence: Evidence, members: Sequence[ReplicaReport]) -> str:
     proofs = [member.proved_at for member in members if member.proved and member.proved_at]
     if not all(member.proved for member in live_ones(members)):
         return ""  # The URL may lead to one that has still to load it.
-    if check is None or check.failures or check.checked_at is None or target is None or not proofs:
+    # One that does not say which model it has, such as to a wrong token, contradicts nothing.
+    if check is None or check.failures or check.error or check.checked_at is None or target is None or not proofs:
         return ""
     same = check.model_id == target.model_id
     if same or not target.model_id or check.checked_at <= max(proofs):
@@ -226,7 +243,11 @@ def _health(
     if check and check.error and not check.failures:
         reasons.append(f"{evidence.environment.url}: {check.error}")
     if asked and not answers and evidence.environment.url:
-        reasons.append(f"Replicas poll, but {evidence.environment.url} does not answer: {check.error if check else ''}")
+        error = check.error if check else ""
+        reasons.append(
+            f"Replicas poll, but {evidence.environment.url} does not answer: {error} "
+            "If that is not where the server is, correct the url of the environment."
+        )
     return (Health.DEGRADED, reasons) if reasons else (Health.HEALTHY, [])
 
 
@@ -246,7 +267,10 @@ def _unreachable(evidence: Evidence) -> str:
     if url and check is None:
         return f"No replica polls, and {url} was not asked of late: the worker or beat does not run."
     error = f" ({check.error})" if check and check.error else ""
-    return f"No replica polls and {url or 'no URL'} does not answer{error}. Start its server."
+    return (
+        f"No replica polls and {url or 'no URL'} does not answer{error}. Start its server. "
+        "If it runs, compare its service token with the Connect tab, and the url of the environment with where it is."
+    )
 
 
 def _missing(evidence: Evidence, counts: Counts) -> str:

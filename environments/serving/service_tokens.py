@@ -7,36 +7,33 @@ keeps the one before for a grace period.
 import base64
 import hashlib
 import hmac
-from datetime import timedelta
+from datetime import datetime
 from functools import lru_cache
 
 from django.conf import settings
 from django.utils import timezone
 
-from environments import sealing
+from accounts import sealing
+from accounts.authentication import SERVICE_PREFIX as PREFIX
 from environments.models import Environment
 from environments.serving import lookup
 from environments.serving.lookup import Found
 
-PREFIX = "cps_"
-GRACE = timedelta(hours=24)
 
-
-def _derived(environment: Environment, project: str, generation: int) -> str:
+def _derived(environment: Environment, project: str, generation: int, key: str) -> str:
     text = f"{project}/{environment.name}/{generation}"
-    return f"{PREFIX}{environment.pk}_{_mac(settings.SECRET_KEY, text)}"
+    return f"{PREFIX}{environment.pk}_{_mac(key, text)}"
 
 
 @lru_cache(maxsize=256)
 def _mac(key: str, text: str) -> str:
-    """The key is among the arguments so that another one is never answered with what the first one gave."""
-    mac = hmac.digest(sealing.derived_key("service-tokens"), text.encode(), hashlib.sha256)
+    mac = hmac.digest(sealing.derived_key("service-tokens", key), text.encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
 def service_token(environment: Environment) -> str:
     """The token its servers send; the same at each call until it is rotated."""
-    return _derived(environment, environment.project.name, environment.token_generation)
+    return _derived(environment, environment.project.name, environment.token_generation, settings.SECRET_KEY)
 
 
 def find(token: str) -> Found | None:
@@ -54,22 +51,25 @@ def find(token: str) -> Found | None:
 
 
 def _is_of(token: str, found: Found, generation: int) -> bool:
-    return hmac.compare_digest(token.encode(), _derived(found.environment, found.project, generation).encode())
+    """Also one that was derived from an earlier installation key, for as long as that is configured."""
+    return any(
+        hmac.compare_digest(token.encode(), _derived(found.environment, found.project, generation, key).encode())
+        for key in sealing.installation_keys()
+    )
 
 
 def _in_grace(environment: Environment) -> bool:
     """Whether the token before the present one still counts; read from the database only for who sends that one."""
-    rotated_at = environment.token_rotated_at
-    return rotated_at is not None and timezone.now() - rotated_at < GRACE
+    return previous_valid_until(environment) is not None
+
+
+def previous_valid_until(environment: Environment) -> datetime | None:
+    """Until when the token before the present one is answered, None where it is not any more."""
+    until = environment.previous_token_until
+    return until if until is not None and until > timezone.now() else None
 
 
 def environment_of(token: str) -> Environment | None:
     """The active environment whose token this is."""
     found = find(token)
     return found.environment if found else None
-
-
-def is_installation_token(token: str) -> bool:
-    """Whether this is the value of `RASA_X_TOKEN`, which opens every tag and model; unset, there is none."""
-    expected = settings.RASA_X_TOKEN
-    return bool(expected) and hmac.compare_digest(token.encode(), expected.encode())

@@ -34,6 +34,8 @@ def _settle(report: EnvironmentReport, now: datetime) -> None:
         return  # The tag moved while the evidence was gathered: what it tells is of the model before.
     if all_proved(report):
         promotions.settle(promotion=promotion, status=PromotionStatus.SUCCEEDED, at=_proved_at(report, promotion))
+    elif report.environment.is_frozen:
+        return  # Nothing rolls out before somebody has decided.
     elif report.replicas.stuck:
         stuck = next(member for member in report.members if member.state is ReplicaState.STUCK)
         detail = f"{stuck.name}: {stuck.reason}"

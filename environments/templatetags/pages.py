@@ -12,9 +12,26 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
 
+from accounts.models import Project
+from accounts.models import project as projects
 from accounts.pages import THEMES
-from environments.pages import colors
-from environments.states import Health, JobStatus, PromotionStatus, ReplicaState, Sync
+from accounts.problems import MissingGrant
+from environments import holders, permissions, role_sentences
+from environments.pages import colors, event_words
+from environments.pages.access import why_not
+from environments.pages.durations import lasted, span
+from environments.pages.help import HELPS, Help
+from environments.pages.verdicts import Tone
+from environments.states import (
+    DeliveryStatus,
+    Health,
+    JobStatus,
+    PromotionStatus,
+    ReplicaState,
+    StepStatus,
+    Sync,
+    WebhookKind,
+)
 
 register = template.Library()
 
@@ -38,13 +55,41 @@ SIGNS: dict[str, tuple[str, str, str]] = {
     f"promotion-{PromotionStatus.SUCCEEDED}": ("circle-check", "Live", "good"),
     f"promotion-{PromotionStatus.FAILED}": ("triangle-alert", "Failed", "bad"),
     f"promotion-{PromotionStatus.SUPERSEDED}": ("skip-forward", "Superseded", "quiet"),
-    f"promotion-{PromotionStatus.UNPROVEN}": ("circle-alert", "Unproven", "busy"),
+    f"promotion-{PromotionStatus.UNPROVEN}": ("circle-dashed", "Unproven", "quiet"),
+    f"delivery-{DeliveryStatus.WAITING}": ("hourglass", "Waiting", "busy"),
+    f"delivery-{DeliveryStatus.DELIVERED}": ("circle-check", "Delivered", "good"),
+    f"delivery-{DeliveryStatus.FAILED}": ("circle-x", "Failed", "bad"),
     f"job-{JobStatus.QUEUED}": ("hourglass", "Queued", "quiet"),
     f"job-{JobStatus.RUNNING}": ("loader-circle", "Running", "busy"),
     f"job-{JobStatus.SUCCEEDED}": ("circle-check", "Succeeded", "good"),
     f"job-{JobStatus.FAILED}": ("triangle-alert", "Failed", "bad"),
     f"job-{JobStatus.ERRORED}": ("circle-x", "Errored", "bad"),
     f"job-{JobStatus.CANCELLED}": ("circle-slash", "Cancelled", "quiet"),
+    f"step-{StepStatus.WAITING}": ("circle-dashed", "Waiting", "quiet"),
+    f"step-{StepStatus.RUNNING}": ("loader-circle", "Running", "busy"),
+    f"step-{StepStatus.SUCCEEDED}": ("circle-check", "Done", "good"),
+    f"step-{StepStatus.FAILED}": ("triangle-alert", "Failed", "bad"),
+    f"step-{StepStatus.ERRORED}": ("circle-x", "Errored", "bad"),
+    f"step-{StepStatus.SKIPPED}": ("skip-forward", "Skipped", "quiet"),
+    f"step-{StepStatus.CANCELLED}": ("circle-slash", "Cancelled", "quiet"),
+    f"verdict-{Tone.GOOD}": ("circle-check", "As decided", "good"),
+    f"verdict-{Tone.UNPROVEN}": ("circle-dashed", "Unproven", "quiet"),
+    f"verdict-{Tone.BUSY}": ("loader-circle", "On its way", "busy"),
+    f"verdict-{Tone.DEGRADED}": ("circle-alert", "Degraded", "busy"),
+    f"verdict-{Tone.BAD}": ("triangle-alert", "Wrong", "bad"),
+    "container-running": ("circle-check", "Running", "good"),
+    "container-looping": ("triangle-alert", "Restarting in a loop", "bad"),
+    "container-restarting": ("loader-circle", "Restarting", "busy"),
+    "container-created": ("circle-dashed", "Not started", "quiet"),
+    "container-paused": ("circle-pause", "Paused", "busy"),
+    "container-removing": ("circle-dashed", "Being removed", "quiet"),
+    "container-exited": ("circle-stop", "Ended", "bad"),
+    "container-dead": ("circle-x", "Dead", "bad"),
+    "gate-passed": ("circle-check", "Passed", "good"),
+    "gate-failed": ("triangle-alert", "Not passed", "bad"),
+    "gate-chosen": ("circle-check", "Chosen", "good"),
+    "run-promoted": ("circle-check", "Promoted", "good"),
+    "run-left": ("circle-alert", "Nothing promoted", "busy"),
 }
 
 # Icon, word, name of the page, the grant that shows it.
@@ -52,11 +97,44 @@ RAIL: tuple[tuple[str, str, str, str], ...] = (
     ("layout-grid", "Overview", "overview", "environments.read"),
     ("box", "Models", "models", "models.read"),
     ("zap", "Training", "training", "training.read"),
+    ("workflow", "Pipelines", "pipelines", "pipelines.read"),
     ("message-square", "Talk", "talk", "conversations.write"),
+    ("messages-square", "Conversations", "conversations", "conversations.read"),
     ("history", "History", "history", "environments.read"),
+    ("key-round", "Access", "access", "roles.read"),
+    ("scroll-text", "Audit", "audit", "audit.read"),
+    ("settings", "Settings", "webhooks", "settings.read"),
 )
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
+# The key after `g` that leads to a page of the rail.
+KEYS = {
+    "overview": "o",
+    "models": "m",
+    "training": "t",
+    "pipelines": "p",
+    "talk": "k",
+    "conversations": "c",
+    "history": "h",
+    "access": "a",
+    "audit": "u",
+    "webhooks": "s",
+}
+# What a phone shows in its bar; the others are behind "More".
+AT_HAND = ("overview", "models", "talk", "history")
+
+# The tabs of Settings: name of the page and word. Pages below one say which by `request.section`.
+SETTINGS_TABS = (("webhooks", "Webhooks"), ("retention", "Retention"))
+
+# The tab of Access that a page below it belongs to; all others are of users.
+TAB_OF = dict.fromkeys(("roles", "role", "new-role", "delete-role"), "roles") | {
+    "access-tokens": "access-tokens",
+    "who-may": "who-may",
+    "who-may-change": "who-may",
+}
+# So many people are named to somebody who lacks a grant.
+ASKED = 3
+
+DAY = 86400
 
 
 @lru_cache(maxsize=256)
@@ -74,24 +152,22 @@ def icon(name: str, size: int = 16) -> SafeString:
 
 @register.simple_tag
 def sign(kind: str, state: str, figures: str = "") -> SafeString:
-    """Icon and word of a state, `kind` is `sync`, `health`, `replica`, `promotion` or `job`."""
+    """Icon and word of a state, `kind` is `sync`, `health`, `replica`, `promotion`, `delivery` or `job`."""
     name, word, tone = SIGNS[f"{kind}-{state}"]
     words = f"{word} {figures}" if figures else word
     return format_html('<span class="sign {}">{}<span>{}</span></span>', tone, _icon(name, 16), words)
 
 
-def span(seconds: float) -> str:
-    """A length of time in words: `41 s`, `3 min`, `2 h 5 min`, `9 days`."""
-    whole = round(seconds)
-    if whole < MINUTE:
-        return f"{whole} s"
-    if whole < HOUR:
-        return f"{whole // MINUTE} min"
-    if whole < DAY:
-        hours, minutes = divmod(whole // MINUTE, 60)
-        return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"
-    days = whole // DAY
-    return f"{days} day" if days == 1 else f"{days} days"
+@register.simple_tag
+def verdict_icon(tone: Tone) -> SafeString:
+    """The sign before the one sentence, with a word for those who do not see it."""
+    name, word, css = SIGNS[f"verdict-{tone}"]
+    return format_html('<span class="{}">{}<span class="visually-hidden">{}:</span></span>', css, _icon(name, 20), word)
+
+
+@register.filter
+def roughly(seconds: float) -> str:
+    return span(seconds)
 
 
 def relative(at: datetime, now: datetime) -> str:
@@ -117,6 +193,14 @@ def ago(at: datetime | None) -> SafeString:
 
 
 @register.simple_tag
+def moment(at: datetime) -> SafeString:
+    """An absolute time as one looks for it, `Tue 24 Nov, 09:00`, with the year where it is not this one's."""
+    year = "" if at.year == timezone.now().year else f" {at.year}"
+    words = f"{at:%a} {at.day} {at:%b}{year}, {at:%H:%M}"
+    return format_html('<time datetime="{}" title="{} UTC">{}</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S}", words)
+
+
+@register.simple_tag
 def since(at: datetime | None) -> SafeString:
     """How long ago as a running clock, `0:41`."""
     if at is None:
@@ -125,18 +209,56 @@ def since(at: datetime | None) -> SafeString:
     return format_html('<time datetime="{}" data-clock>{}</time>', at.isoformat(), f"{minutes}:{seconds:02d}")
 
 
-@register.filter
-def lasted(seconds: float | None) -> str:
-    """How long something took, to the second where that is of interest: `4 min 10 s`."""
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), MINUTE)
-    return f"{minutes} min {rest} s" if 0 < minutes < 60 and rest else span(seconds)
+register.filter(lasted)
 
 
 @register.filter
 def env_class(color: str) -> str:
     return colors.css_class(color)
+
+
+@register.filter
+def browser(agent: str) -> str:
+    """What a browser says of itself in two words, the whole of it where that is not understood."""
+    names = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+    systems = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
+    name = next((word for mark, word in names if mark in agent), "")
+    system = next((word for word in systems if word in agent), "")
+    return f"{name} on {system}" if name and system else name or agent[:40] or "a browser"
+
+
+@register.filter
+def plain(number: float) -> str:
+    """A number for an attribute, in no language."""
+    return f"{number:.4g}"
+
+
+@register.filter
+def share(number: float | None) -> str:
+    """A figure between 0 and 1: `.912`."""
+    return "–" if number is None else f"{number:.3f}".removeprefix("0")  # noqa: RUF001 (a dash)
+
+
+@register.filter
+def chance(p_value: float) -> str:
+    """A p-value, which is never 0."""
+    return "< .001" if p_value < 0.001 else share(p_value)
+
+
+@register.filter
+def change(number: float) -> str:
+    """What a figure gained or lost: `+.012`."""
+    rounded = round(number, 3)
+    if rounded == 0:
+        return "0"
+    return f"{'+' if rounded > 0 else '−'}{share(abs(rounded))}"  # noqa: RUF001 (a minus)
+
+
+@register.filter
+def tone(number: float) -> str:
+    """How a change of a figure is coloured."""
+    rounded = round(number, 3)
+    return "muted" if rounded == 0 else "good" if rounded > 0 else "bad"
 
 
 @register.filter
@@ -148,6 +270,13 @@ def size(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} GB"
+
+
+@register.simple_tag(takes_context=True)
+def help(context: Any) -> Help | None:
+    """What the page of this request is for."""
+    match = context["request"].resolver_match
+    return HELPS.get(match.url_name) if match else None
 
 
 @register.simple_tag(takes_context=True)
@@ -165,17 +294,91 @@ def may(context: Any, grant: str) -> bool:
     return bool(request.actor.may(request.project, grant))
 
 
+def sees_users(request: Any) -> bool:
+    """Accounts are installation-wide: what counts is the default project, which is mostly the one of the page."""
+    if request.project.name == projects.DEFAULT:
+        return bool(request.actor.may(request.project, "users.read"))
+    return not why_not(permissions.check_can_read_users, request.actor)
+
+
+@register.simple_tag(takes_context=True)
+def whom_to_ask(context: Any, problem: Any) -> str:
+    """What to ask for, and of whom, for somebody who lacks a grant. Names are for those who may see users or roles."""
+    request = context.get("request")
+    if not isinstance(problem, MissingGrant) or getattr(request, "project", None) is None:
+        return ""
+    project, word = request.project, problem.data["grant"]
+    people = []
+    if request.actor.may(project, "roles.read") or sees_users(request):
+        people = [user.username for user in holders.who_can_give(project, word, ASKED)]
+    asked = role_sentences.listed(people, "or") if people else f"an administrator of {project.name}"
+    return f"Ask {asked} for {word}."
+
+
+@register.simple_tag(takes_context=True)
+def access_tabs(context: Any) -> list[dict[str, Any]]:
+    """The tabs of Access: what one may not see is not listed."""
+    request = context["request"]
+    name = request.project.name
+    roles = [("roles", "Roles")] if request.actor.may(request.project, "roles.read") else []
+    users = [("access", "Users")] if sees_users(request) else []
+    others = [("access-tokens", "Tokens"), ("who-may", "Who may")] if users else []
+    here = TAB_OF.get(request.resolver_match.url_name, "access")
+    return [
+        {"name": tab, "word": word, "url": reverse(tab, args=[name]), "here": tab == here}
+        for tab, word in (*users, *roles, *others)
+    ]
+
+
+@register.simple_tag(takes_context=True)
+def settings_tabs(context: Any) -> list[dict[str, Any]]:
+    request = context["request"]
+    here = getattr(request, "section", request.resolver_match.url_name)
+    return [
+        {"word": word, "url": reverse(name, args=[request.project.name]), "here": name == here}
+        for name, word in SETTINGS_TABS
+    ]
+
+
+@register.filter
+def event_word(event: str) -> str:
+    return event_words.WORDS.get(event, event)
+
+
+@register.filter
+def kind_word(kind: str) -> str:
+    return event_words.KINDS[WebhookKind(kind)]
+
+
 @register.simple_tag(takes_context=True)
 def rail(context: Any) -> list[dict[str, Any]]:
     """The entries of the rail: what one may not see is not listed."""
     request = context["request"]
     match = request.resolver_match
     current = getattr(request, "section", match.url_name if match else "")
+    current = "webhooks" if current in dict(SETTINGS_TABS) else current
     return [
-        {"icon": icon_name, "word": word, "url": reverse(name, args=[request.project.name]), "here": name == current}
-        for icon_name, word, name, grant in RAIL
-        if request.actor.may(request.project, grant)
+        {
+            "icon": icon_name,
+            "word": word,
+            "url": reverse(name, args=[request.project.name]),
+            "here": name == current,
+            "key": KEYS.get(name, ""),
+            "at_hand": name in AT_HAND,
+        }
+        for icon_name, word, name, grant in (RAIL if request.project else ())
+        if request.actor.may(request.project, grant) or (name == "access" and sees_users(request))
     ]
+
+
+@register.simple_tag(takes_context=True)
+def other_projects(context: Any) -> list[Project]:
+    """The projects one may turn to from here."""
+    request = context["request"]
+    if request.project is None:
+        return []
+    others = Project.objects.exclude(pk=request.project.pk).order_by("name")
+    return [project for project in others if request.actor.sees(project)]
 
 
 @register.simple_tag(takes_context=True)
@@ -193,3 +396,9 @@ def page_query(context: Any, **changes: Any) -> str:
 def member(query: QueryDict, name: str) -> str:
     """A member of the query by its name."""
     return query.get(name, "")
+
+
+@register.filter
+def item(values: list[Any], index: int) -> Any:
+    """A member of a list by its number."""
+    return values[index]

@@ -1,5 +1,6 @@
 """Every problem has a code of its own, a meaning and a cure, and a page that tells them."""
 
+from html import unescape
 from http import HTTPStatus
 
 import pytest
@@ -33,7 +34,7 @@ def test_it_says_what_it_means_and_what_to_do(problem):
 def test_its_type_leads_to_a_page(client, db, problem):
     page = client.get(f"/problems/{problem.code}")
     assert page.status_code == 200
-    assert problem.title in page.text
+    assert problem.title in unescape(page.text)
 
 
 def test_an_unknown_code_is_404(client, db):

@@ -1,13 +1,16 @@
 """Services of a test's own, and control planes on them."""
 
+import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
-from tests import live, services
+from tests import disks, live, services
 from tests.outages import Proxy, RedisServer
 from tests.polling import INSTALLATION_TOKEN
 
@@ -20,6 +23,28 @@ def database() -> Iterator[str]:
         server.execute(f"CREATE DATABASE {name}")
         yield services.POSTGRESQL_URL.rpartition("/")[0] + f"/{name}"
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def rabbitmqctl(*arguments: str) -> None:
+    subprocess.run(["rabbitmqctl", "-q", *arguments], check=True, capture_output=True, timeout=60)
+
+
+@contextmanager
+def virtual_host() -> Iterator[str]:
+    """The URL of a new virtual host on the standing RabbitMQ server."""
+    if shutil.which("rabbitmqctl") is None:
+        (pytest.fail if services.required() else pytest.skip)("no rabbitmqctl was found to make a virtual host")
+    name = f"bad-day-{uuid.uuid4().hex[:12]}"
+    rabbitmqctl("add_vhost", name)
+    rabbitmqctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+    yield urlsplit(services.RABBITMQ_URL)._replace(path=f"/{name}").geturl()
+    rabbitmqctl("delete_vhost", name)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    with disks.small_disk(tmp_path / "disk") as disk:
+        yield disk
 
 
 @pytest.fixture(scope="module")

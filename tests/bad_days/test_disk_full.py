@@ -1,7 +1,6 @@
 """The disk is full: uploads are refused with the reason, nothing of them stays, and all goes on when there is room."""
 
 import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests import multipart, services
+from tests import multipart
 from tests.archives import rasa_archive
+from tests.disks import as_root
 from tests.fake_rasa import FakeRasa
 from tests.live import ControlPlane
 from tests.projects import zipped
@@ -20,26 +20,6 @@ URL = "/api/projects/default/models"
 SMALL = rasa_archive("calm-heron")
 LARGE = rasa_archive("large", payload=os.urandom(4 * MB))
 ENVIRONMENTS = "rasa: {production: {url: 'http://localhost:9'}}\n"
-
-
-def as_root(*command: str) -> bool:
-    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    try:
-        return subprocess.run([*prefix, *command], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 24 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if not as_root("mount", "-t", "tmpfs", "-o", f"size=24m,mode=0777,uid={os.geteuid()}", "tmpfs", str(disk)):
-        reason = "a small file system needs root, or sudo without a password, to be mounted"
-        pytest.fail(reason) if services.required() else pytest.skip(reason)
-    yield disk
-    as_root("umount", "-l", str(disk))
 
 
 @pytest.fixture

@@ -259,6 +259,16 @@ def test_rasa_answers_while_the_control_plane_is_away_and_no_alarm_follows(servi
     assert all(is_well(sample.report) for sample in samples)
 
 
+def test_a_server_that_comes_before_the_control_plane_takes_its_model_when_that_comes(serving):
+    serving.kill()
+    serving.control_plane.kill("web")
+    serving.start()
+    assert httpx.get(f"{serving.server.url}/status", timeout=60).status_code == 409
+    serving.control_plane.start("web")
+    serving.watch(is_well, "a model", seconds=60, every=0.3)
+    assert said_by(serving.server) == hello(MODELS[0])
+
+
 def test_a_process_restarted_ten_times_within_an_interval_always_gets_a_model(serving):
     answers = [serving.poll(uuid.uuid4().hex) for _ in range(10)]
     assert [answer.status_code for answer in answers] == [200] * 10

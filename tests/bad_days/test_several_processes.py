@@ -4,12 +4,15 @@ import os
 import signal
 import threading
 import time
+from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
 
 import pytest
 
+from tests.bad_days.conftest import database
 from tests.live import wait_until
+from tests.metrics import value
 from tests.polling import INTERVAL, Polling, Stage
 
 ONE, TWO_SERVERS, TWO_PROCESSES = "one process", "two servers", "two processes of one server"
@@ -31,9 +34,12 @@ def start(kind, request):
     if kind == ONE:
         control_plane = start_control_plane()
         return Installation(control_plane, [control_plane.url] * 2)
+    # A database of its own: one installation refuses that of another, and its keys in Redis would be the same.
+    databases = ExitStack()
+    request.addfinalizer(databases.close)
     shared = {
-        "DATABASE_URL": request.getfixturevalue("postgresql").url,
-        "CACHE_URL": request.getfixturevalue("redis").url,
+        "DATABASE_URL": databases.enter_context(database()),
+        "CACHE_URL": f"{request.getfixturevalue('redis').url}?key_prefix={kind.replace(' ', '-')}",
     }
     if kind == TWO_PROCESSES:
         control_plane = start_control_plane(**shared, WEB_PROCESSES="2")
@@ -57,6 +63,17 @@ def stage(installation):
     stage.otter, stage.heron = stage.upload("otter"), stage.upload("heron")
     stage.promote("otter")
     return stage
+
+
+def loaded(installation, *, replicas):
+    """An environment of so many replicas, each of which has loaded its one model."""
+    stage = installation.stage(replicas=replicas)
+    stage.upload("otter")
+    stage.promote("otter")
+    servers = [stage.replica(name=f"rasa-{number}") for number in range(replicas)]
+    for server in servers:
+        server.load()
+    return stage, servers
 
 
 def listened(stage):
@@ -148,12 +165,7 @@ def test_who_waits_at_one_hears_of_the_proof_at_the_other(stage):
 
 
 def test_no_heartbeat_is_lost(installation):
-    stage = installation.stage(replicas=4)
-    stage.upload("otter")
-    stage.promote("otter")
-    replicas = [stage.replica(name=f"rasa-{number}") for number in range(4)]
-    for replica in replicas:
-        replica.load()
+    stage, replicas = loaded(installation, replicas=4)
     listened(stage)
     with Polling(replicas, INTERVAL / 2):
         deadline = time.monotonic() + 6 * INTERVAL
@@ -161,6 +173,23 @@ def test_no_heartbeat_is_lost(installation):
             found = stage.environment()
             assert (found["sync"], found["health"], found["reasons"]) == ("in_sync", "healthy", [])
             time.sleep(0.2)
+
+
+def test_each_tells_prometheus_of_the_polls_that_all_have_answered(stage):
+    replica = stage.replica()
+    polls = [replica.poll().status for _ in range(9)]
+    place = {"project": "default", "environment": stage.name}
+
+    def told(client, answer):
+        text = client.get("/metrics").text
+        return value(text, "controlplane_polls_total", **place, answer=answer)
+
+    counted = {"archive": polls.count(200), "not_modified": polls.count(304)}
+    assert counted == {"archive": 1, "not_modified": 8}
+    for answer, number in counted.items():
+        wait_until(lambda: {told(client, answer) for client in stage.clients} == {number}, 30, answer)  # noqa: B023
+    time.sleep(6)  # whoever counts has told the others again
+    assert [told(client, "not_modified") for client in stage.clients for _ in range(3)] == [8] * 3 * len(stage.clients)
 
 
 def test_after_a_restart_of_all_nothing_alarms(installation):
@@ -216,12 +245,7 @@ def survives(stage, replicas, happens):
 @pytest.mark.redis
 @pytest.mark.parametrize("installation", [TWO_PROCESSES], indirect=True)
 def test_one_of_two_web_processes_that_is_killed_is_started_anew_and_costs_no_wrong_answer(installation):
-    stage = installation.stage(replicas=3)
-    stage.upload("otter")
-    stage.promote("otter")
-    replicas = [stage.replica(name=f"rasa-{number}") for number in range(3)]
-    for replica in replicas:
-        replica.load()
+    stage, replicas = loaded(installation, replicas=3)
     control_plane = stage.control_plane
     before = web_processes(control_plane)
 
@@ -240,12 +264,7 @@ def test_one_of_two_web_processes_that_is_killed_is_started_anew_and_costs_no_wr
 @pytest.mark.redis
 @pytest.mark.parametrize("installation", [TWO_SERVERS], indirect=True)
 def test_a_web_server_that_is_killed_leaves_the_other_to_answer(installation):
-    stage = installation.stage(replicas=3)
-    stage.upload("otter")
-    stage.promote("otter")
-    replicas = [stage.replica(name=f"rasa-{number}") for number in range(3)]
-    for replica in replicas:
-        replica.load()
+    stage, replicas = loaded(installation, replicas=3)
     listened(stage)
     control_plane = installation.control_plane
 

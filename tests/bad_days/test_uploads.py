@@ -47,7 +47,9 @@ class Target:
         return {
             "listed": sorted(item["model"] for item in listed),
             **{
-                name: sorted(path.name for path in (home / name).glob("*") if path.name not in ("incoming", "lock"))
+                name: sorted(
+                    path.name for path in (home / name).glob("*") if path.name not in ("incoming", "lock", "held")
+                )
                 for name in ("archives", "archives/incoming", "bundles", "bundles/incoming", "spool")
             },
         }

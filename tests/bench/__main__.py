@@ -9,7 +9,7 @@ from importlib import import_module
 
 from tests.bench.table import Row, failed, text_of
 
-GROUPS = ("polls", "steady", "transfers", "registry", "pages", "rasa")
+GROUPS = ("polls", "steady", "transfers", "registry", "pages", "browser", "people", "queue", "jobs", "training", "rasa")
 
 
 def arguments() -> argparse.Namespace:

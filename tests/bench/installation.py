@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +28,10 @@ class Installation(ControlPlane):
         program = super()._program(part)
         return replace(program, environment={**program.environment, "DJANGO_SETTINGS_MODULE": "tests.bench.settings"})
 
-    def seed(self, call: str) -> Any:
-        """What a function of `tests.bench.seeds` returns that runs inside the installation."""
-        return json.loads(self.run(f"import json\nfrom tests.bench import seeds\nprint(json.dumps(seeds.{call}))"))
+    def seed(self, call: str, of: str = "seeds") -> Any:
+        """What a function of `tests.bench.seeds`, or of another module there, returns that runs inside the
+        installation."""
+        return json.loads(self.run(f"import json\nfrom tests.bench import {of}\nprint(json.dumps({of}.{call}))"))
 
     @property
     def port(self) -> int:
@@ -55,11 +56,14 @@ def _group_of(pid: int) -> int | None:
 
 @contextmanager
 def installation(
-    environments: str = ENVIRONMENTS, *, variables: Mapping[str, str] | None = None
+    environments: str = ENVIRONMENTS,
+    *,
+    variables: Mapping[str, str] | None = None,
+    parts: Sequence[str] = ("web",),
 ) -> Iterator[Installation]:
-    """Prepared, with its web process running."""
+    """Prepared, with its parts running."""
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
-        control_plane = Installation(Path(home), environments, variables=variables)
+        control_plane = Installation(Path(home), environments, variables=variables, parts=parts)
         try:
             yield control_plane
         finally:

@@ -1,22 +1,28 @@
 """Rows to measure with; run inside the installation."""
 
 import hashlib
+import time
 from datetime import timedelta
 from itertools import islice, pairwise
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.actor import COMMAND, system
-from accounts.models import Project, User
+from accounts.actions import api_tokens
+from accounts.actor import COMMAND, Actor, system
+from accounts.models import ApiToken, Project, User
+from accounts.sessions import SessionStore
+from environments import permissions
 from environments.actions import promotions
-from environments.models import Environment, Promotion, Proof, Tag, TrainedModel
+from environments.models import Environment, Message, Promotion, Proof, Tag, TrainedModel
 from environments.serving import service_tokens
-from environments.states import Origin, PromotionStatus
-from tests.factories import EnvironmentFactory, TrainedModelFactory
+from environments.states import Door, Origin, PromotionStatus
+from tests.factories import EnvironmentFactory, RoleFactory, TrainedModelFactory
 
 BATCH = 2000
 # Smaller than real ones, which have tens of KB.
@@ -96,6 +102,38 @@ def _proof(promotion: Promotion, number: int) -> Proof:
     )
 
 
+def said(conversations: int, messages: int = 5) -> dict[str, int]:
+    """So many conversations of so many messages, one every two minutes, with each environment and model in turn."""
+    project = Project.objects.get(name="default")
+    environments = list(Environment.objects.filter(follows=None, project=project))
+    models = list(TrainedModel.objects.filter(project=project).only("pk").order_by("pk")[:20])
+    now = timezone.now()
+    rows = (
+        Message(
+            project=project,
+            environment=environments[number % len(environments)],
+            conversation=f"conversation-{number}",
+            door=Door.END_USER,
+            at=now - timedelta(minutes=2 * (conversations - number), seconds=-9 * turn),
+            text=f"This is number {number}, and I ask for the {turn}. time",
+            model=models[number % len(models)],
+            rasa_model_id="0" * 32,
+            intent=f"intent_{(number + turn) % 40}",
+            confidence=(number * 7 + turn) % 100 / 100,
+            actions=["utter_help", f"utter_{turn}"],
+            policies=["RulePolicy", "TEDPolicy"],
+            action_confidence=0.9,
+            understood_at=now,
+            read_at=None,
+        )
+        for number in range(conversations)
+        for turn in range(messages)
+    )
+    while batch := list(islice(rows, BATCH)):
+        Message.objects.bulk_create(batch)
+    return {"messages": Message.objects.count()}
+
+
 def pairs(number: int) -> list[dict[str, Any]]:
     """So many environments, each with two models; the first of them is promoted, and its ETag given."""
     project = Project.objects.get(name="default")
@@ -125,3 +163,63 @@ def session() -> str:
     store[HASH_SESSION_KEY] = user.get_session_auth_hash()
     store.create()
     return str(store.session_key)
+
+
+def people(users: int, roles: int, *, start: int = 0) -> dict[str, int]:
+    """So many users, each with an API token and three of so many roles, numbered from `start` on."""
+    project = Project.objects.get(name="default")
+    grants = ["environments.read", "models.read", "environments.production.write", "environments.experimental.write"]
+    groups = [
+        RoleFactory(project=project, name=f"team-{start + number}", grants=grants[: 2 + number % 3]).group_id
+        for number in range(roles)
+    ]
+    made = User.objects.bulk_create(
+        [User(username=f"person-{start + number}", password="!") for number in range(users)], batch_size=BATCH
+    )
+    membership = User.groups.through
+    membership.objects.bulk_create(
+        [
+            membership(user=user, group_id=groups[(number + step) % len(groups)])
+            for number, user in enumerate(made)
+            for step in range(min(3, len(groups)))
+        ],
+        batch_size=BATCH,
+    )
+    ApiToken.objects.bulk_create(
+        [ApiToken(user=user, name="ci", prefix="cpt_bench", digest=f"{user.pk:064d}") for user in made],
+        batch_size=BATCH,
+    )
+    return {"users": User.objects.count()}
+
+
+def ask(paths: list[str]) -> dict[str, dict[str, float]]:
+    """The queries and the seconds that the answer to each path takes the administrator."""
+    client = Client()
+    user = User.objects.get(username="admin")
+    client.force_login(user)
+    _, secret = api_tokens.create(user=user, name="bench", by=Actor(user=user, via=COMMAND))
+    scripts = Client(headers={"authorization": f"Bearer {secret}"})
+    found = {}
+    for path in paths:
+        browser = scripts if path.startswith("/api/") else client
+        browser.get(path)  # what is loaded once is loaded
+        with CaptureQueriesContext(connection) as queries:
+            begun = time.perf_counter()
+            status = browser.get(path).status_code
+            seconds = time.perf_counter() - begun
+        if status != 200:
+            raise RuntimeError(f"{path} answered {status}")
+        found[path] = {"queries": len(queries), "seconds": seconds}
+    return found
+
+
+def checks(count: int) -> dict[str, int]:
+    """The queries that so many checks of grants take one actor, of all kinds."""
+    user, project = User.objects.get(username="person-0"), Project.objects.get(name="default")
+    environments = list(Environment.objects.select_related("project"))
+    actor = Actor(user=user, via=COMMAND)
+    with CaptureQueriesContext(connection) as queries:
+        for number in range(count):
+            permissions.can_promote(actor, environments[number % len(environments)])
+            actor.may(project, "models.read")
+    return {"queries": len(queries)}

@@ -39,7 +39,8 @@ class Watched:
 
     def __init__(self, context: BrowserContext, host: str) -> None:
         self.wrong: list[str] = []
-        self.expected: list[str] = []
+        # htmx tells of a request that ended with its page, when one goes on to the next.
+        self.expected: list[str] = ["htmx:afterRequest, ", "htmx:sendError, ", "htmx:sendAbort, "]
         context.on("console", lambda line: self.note(line.text) if line.type == "error" else None)
         context.on("weberror", lambda error: self.note(str(error.error)))
         context.on("request", lambda request: self._foreign(request.url, host))

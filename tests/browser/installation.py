@@ -12,10 +12,27 @@ from typing import Any
 
 import httpx
 
+from environments import drift
+from tests import migrated
+from tests.fake_docker import FakeEngine
 from tests.fake_rasa import FakeRasa
 
 ROOT = Path(__file__).parent.parent.parent
 STARTS_WITHIN = 30
+
+FREEZE = """
+import django
+django.setup()
+from datetime import timedelta
+from django.utils import timezone
+from environments.actions import freezes
+now = timezone.now()
+freezes.freeze_all(as_of=now - timedelta(hours=5), now=now)
+"""
+
+# The link by which guests talk to the bot of experimental.
+GUEST_TOKEN = "otters-talk-to-guests-0123456789"
+GUEST_PAGE = f"/guest/conversations/experimental/{GUEST_TOKEN}"
 
 
 def free_port() -> int:
@@ -27,11 +44,21 @@ def free_port() -> int:
 
 ANSWERS = [
     {"text": "Your card is blocked. A new one is on its way."},
+    {"text": "It looks like this:", "image": "https://cards.example.com/otter.png"},
+    {"custom": {"kind": "map", "branches": [{"name": "Old Town", "lat": 50.09}]}},
     {
         "text": "Anything else?",
         "buttons": [{"title": "Yes", "payload": "/affirm"}, {"title": "No", "payload": "/deny"}],
     },
 ]
+SHORTER = [{"text": "Blocked. Anything else?"}]
+
+
+def understand(text: str) -> tuple[str, float, list[dict[str, Any]]]:
+    """What the bots of the scene make of a text."""
+    start = text.find("card")
+    found = {"entity": "card_type", "value": "card", "start": start, "end": start + 4, "extractor": "DIETClassifier"}
+    return ("block_card", 0.93, [found]) if start >= 0 else ("nlu_fallback", 0.31, [])
 
 
 class Poller:
@@ -68,10 +95,13 @@ class Poller:
 
 
 class Installation:
-    """Started on a free port; `pollers` are its Rasa servers, `tokens` the service tokens by environment."""
+    """Started on a free port; `pollers` are its Rasa servers, `tokens` the service tokens by environment.
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    `scene`: the module that fills it.
+    """
+
+    def __init__(self, home: Path, scene: str = "tests.browser.scene") -> None:
+        self.home, self.scene = home, scene
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.variables: dict[str, str] = {
@@ -80,14 +110,22 @@ class Installation:
             "CONTROLPLANE_HOME": str(home),
             "DATABASE_URL": f"sqlite:///{home / 'db.sqlite3'}",
             "RASA_X_TOKEN": "",
+            "STYLEGUIDE": "true",
         }
-        self.bot = FakeRasa(model_id="talks", answers=ANSWERS)
+        self.bot = FakeRasa(model_id="talks", answers=ANSWERS, understand=understand)
+        self.other_bot = FakeRasa(model_id="talks-too", answers=SHORTER, understand=understand)
+        self.engine = FakeEngine()
         self.tokens: dict[str, str] = {}
         self.pollers: dict[str, Poller] = {}
 
     def __enter__(self) -> "Installation":
         self.bot.start()
-        self.tokens = json.loads(self._python("-m", "tests.browser.scene"))
+        self.other_bot.start()
+        self.engine.__enter__()
+        self.variables["CONTROLPLANE_DOCKER_URL"] = self.engine.url
+        self._run_containers()
+        migrated.copy_to(self.home)
+        self.tokens = json.loads(self._python("-m", self.scene))
         command = [str(Path(sys.executable).parent / "granian"), "--interface", "wsgi", "--port", str(self.port)]
         command += ["--blocking-threads", "16", "--no-ws", "--log-level", "warning", "controlplane.wsgi:application"]
         self._log = (self.home / "web.log").open("w")
@@ -101,18 +139,35 @@ class Installation:
         self._web.terminate()
         self._web.wait(10)
         self.bot.stop()
+        self.other_bot.stop()
+        self.engine.__exit__()
         self._log.close()
+
+    def _run_containers(self) -> None:
+        """Three of production: one as it should be, one that was restarted, one that the engine starts in vain."""
+        told = {drift.PROJECT: "default", drift.ENVIRONMENT: "production", drift.SERVICE: "rasa-production"}
+        log = b"2026-01-01 12:00:00 INFO  rasa.core.agent  - Loaded model 'gritty-schema.tar.gz'.\n"
+        for number, more in enumerate(({}, {"restarts": 1}, {"restarts": 7, "status": "restarting", "exit_code": 137})):
+            name = f"rasa-production-{number + 1}"
+            container = self.engine.run(
+                name, told, printed=log, health="healthy", memory=(810 + number) * 2**20, **more
+            )
+            container.config["Image"] = "rasa/rasa:3.6.21-full"
 
     def _python(self, *arguments: str) -> str:
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env=self.variables | {"SCENE_BOT_URL": self.bot.url},
+            env=self.variables | {"SCENE_BOT_URL": self.bot.url, "SCENE_OTHER_BOT_URL": self.other_bot.url},
             check=True,
             capture_output=True,
             text=True,
         )
         return done.stdout
+
+    def freeze(self) -> None:
+        """As a restore does."""
+        self._python("-c", FREEZE)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + STARTS_WITHIN

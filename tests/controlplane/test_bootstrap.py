@@ -4,8 +4,9 @@ import pytest
 
 from accounts.models import AuditEvent, Project, User
 from controlplane import bootstrap, home
+from environments.actions import roles
 from environments.errors import EnvironmentsFileInvalid
-from environments.models import Environment
+from environments.models import Environment, Pipeline
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,7 @@ def can_sign_in(password):
 def test_the_first_start_makes_everything_and_the_second_nothing():
     assert prepare()[1:] == ["created default/production"]
     assert Project.objects.get().name == "default"
-    assert User.objects.get().is_superuser
+    assert roles.administrators(Project.objects.get()).get() == User.objects.get()
     events = AuditEvent.objects.count()
     assert prepare() == []
     assert AuditEvent.objects.count() == events
@@ -125,3 +126,25 @@ def test_later_a_file_that_is_gone_is_said_too(file):
     file.unlink()
     assert "cannot be read" in prepare()[0]
     assert Environment.objects.active().count() == 1
+
+
+@pytest.fixture
+def pipelines_file(settings, tmp_path):
+    settings.CONTROLPLANE_PIPELINES = tmp_path / "pipelines.yml"
+    return settings.CONTROLPLANE_PIPELINES
+
+
+def test_pipelines_of_a_file_are_there_from_the_first_start(pipelines_file):
+    pipelines_file.write_text("pipelines: {nightly: {owner: admin, promote: production}}")
+    assert prepare()[-1] == "created pipeline default/nightly"
+    assert Pipeline.objects.get().owner.username == "admin"
+
+
+def test_a_bad_pipelines_file_is_told_and_stops_no_start(pipelines_file):
+    pipelines_file.write_text("pipelines: {nightly: {owner: admin, promote: production}}")
+    prepare()
+    pipelines_file.write_text("pipelines: {nightly: {owner: nobody}}")
+    (told,) = prepare()
+    assert "line 1: pipelines.nightly.owner: is no active user" in told
+    assert "The pipelines stay as they were." in told
+    assert Pipeline.objects.present().get().owner.username == "admin"

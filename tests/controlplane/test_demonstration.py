@@ -2,10 +2,10 @@
 
 import pytest
 
-from accounts.actions import users
 from accounts.actor import COMMAND, system
 from accounts.models import ApiToken
 from controlplane import demonstration, running
+from environments.actions import users
 from environments.models import Replica
 
 

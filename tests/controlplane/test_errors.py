@@ -2,6 +2,7 @@
 HTML under /api/."""
 
 import json
+import re
 
 import pytest
 from django.db import OperationalError
@@ -148,6 +149,16 @@ def test_elsewhere_it_is_a_page(anyone, route, status):
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("route", ["plain", "crash", "nothing-here"])
+def test_a_page_names_what_the_log_has_of_it_and_what_to_do(anyone, route, caplog):
+    caplog.set_level("INFO")
+    html = anyone.get(f"/test/{route}").text
+    incident = re.search(r"The log has this as <code>(\w{8})</code>", html)[1]
+    told = [record.getMessage() for record in caplog.records]
+    assert any(line.startswith(f"Incident {incident}: GET /test/{route}") for line in told)
+    assert '<p class="muted">' in html
 
 
 @pytest.mark.parametrize("url", ["/api", "/api/", "/api//", "/api/nothing", "/api/nothing/", "/models/a/b/c"])

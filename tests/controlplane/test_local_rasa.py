@@ -79,10 +79,11 @@ def test_its_files_are_private_and_no_secret_is_on_its_command_line(production, 
 
 
 def test_the_servers_own_start_appends_the_secrets(monkeypatch):
-    monkeypatch.setenv(rasa_server.TOKEN, "the-rasa-token")
-    monkeypatch.setenv(rasa_server.JWT_SECRET, "the-jwt-secret")
-    expected = ["rasa", "run", "--auth-token", "the-rasa-token", "--jwt-method", "HS256"]
-    assert rasa_server.arguments(["run"]) == [*expected, "--jwt-secret", "the-jwt-secret"]
+    """Each as one word with its option: a made one may begin with a dash, as an option does."""
+    monkeypatch.setenv(rasa_server.TOKEN, "-rasa-token")
+    monkeypatch.setenv(rasa_server.JWT_SECRET, "-jwt-secret")
+    expected = ["rasa", "run", "--auth-token=-rasa-token", "--jwt-method=HS256", "--jwt-secret=-jwt-secret"]
+    assert rasa_server.arguments(["run"]) == expected
     # They are gone from the variables, which whatever Rasa starts would inherit.
     assert rasa_server.arguments(["run"]) == ["rasa", "run"]
 

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from controlplane import broker, programs
 from controlplane.celery import app
+from environments.actions import queue
 from workers import tasks  # noqa: F401 (registers them)
 
 
@@ -26,6 +27,13 @@ def test_every_route_leads_to_a_queue_that_is_served():
     assert {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()} <= set(broker.QUEUES)
 
 
+def test_jobs_keep_no_short_task_waiting():
+    """Whatever may last long has a queue other than the default one."""
+    routes = {task: route["queue"] for task, route in settings.CELERY_TASK_ROUTES.items()}
+    assert set(routes) == set(queue.TASKS.values())
+    assert set(routes.values()) == {"training", "evaluation"}
+
+
 def test_every_periodic_task_exists():
     assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} <= set(app.tasks)
 
@@ -43,10 +51,10 @@ def test_declared_queues_are_found_by_whoever_starts_later(tmp_path):
 
 
 def test_leftovers_of_killed_processes_are_cleared_and_messages_are_not(tmp_path):
-    for name in ("messages/.ab.tmp", "processed/1_x.default.msg", "messages/1_x.default.msg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("messages/default/.ab.tmp", "processed/1_x.msg", "messages/default/1_x.msg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     broker.clear_leftovers(tmp_path, timedelta(minutes=1))
     assert len(list(tmp_path.rglob("*.*"))) == 3
     broker.clear_leftovers(tmp_path)
-    assert [path.name for path in tmp_path.rglob("*.*")] == ["1_x.default.msg"]
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["1_x.msg"]

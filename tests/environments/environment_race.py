@@ -25,7 +25,7 @@ from environments.models import Environment, Promotion, Tag, TrainedModel  # noq
 from environments.receiving import receive_model  # noqa: E402
 from tests.archives import rasa_archive  # noqa: E402
 from tests.at_once import at_once  # noqa: E402
-from tests.factories import ProjectFactory, TrainedModelFactory, UserFactory  # noqa: E402
+from tests.factories import ProjectFactory, TrainedModelFactory, administrator  # noqa: E402
 
 Act = Callable[[], str]
 
@@ -35,7 +35,7 @@ class Races:
 
     def __init__(self) -> None:
         self.project: Project = ProjectFactory()
-        self.by = Actor(user=UserFactory(username="ana", is_superuser=True), via=API)
+        self.by = Actor(user=administrator("ana"), via=API)
         self.declare("main")
 
     def declare(self, *names: str, follower: str = "") -> None:

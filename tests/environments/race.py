@@ -20,16 +20,14 @@ from environments import errors  # noqa: E402
 from environments.actions import promotions  # noqa: E402
 from environments.models import Environment, Promotion, Tag  # noqa: E402
 from tests.at_once import at_once  # noqa: E402
-from tests.factories import EnvironmentFactory, TrainedModelFactory, UserFactory  # noqa: E402
+from tests.factories import EnvironmentFactory, TrainedModelFactory, administrator  # noqa: E402
 
 
 def race(people: int, **options: object) -> dict[str, int]:
     """Everybody promotes another model at the same moment; how it ended for how many."""
     production = Environment.objects.get(name="production")
     models = TrainedModelFactory.create_batch(people)
-    actors = [
-        Actor(user=UserFactory(username=f"person-{number}", is_superuser=True), via=API) for number in range(people)
-    ]
+    actors = [Actor(user=administrator(f"person-{number}"), via=API) for number in range(people)]
 
     def act(number: int) -> str:
         try:

@@ -45,6 +45,7 @@ def test_a_plain_address_is_taken(url):
         "http://rasa/?token=x",
         "http://rasa#x",
         "http://" + "a" * 500,
+        "http://" + "a" * 254,
     ],
 )
 def test_anything_else_is_refused(url):
@@ -92,3 +93,55 @@ def test_one_server_has_many_spellings():
     assert addresses.same_url("http://rasa/a") != addresses.same_url("http://rasa/b")
     assert addresses.server_of("http://rasa/a") == addresses.server_of("http://rasa/b")
     assert addresses.server_of("http://rasa") != addresses.server_of("https://rasa")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git.example.com/team/assistant.git",
+        "https://git.example.com:8443/a",
+        "ssh://git@git.example.com/team/assistant.git",
+        "ssh://git.example.com:2222/~ana/assistant",
+        "https://10.0.0.7/team/assistant.git",
+        "https://[2001:db8::7]/team/assistant.git",
+        "https://127.0.0.1:8443/assistant.git",
+    ],
+)
+def test_the_address_of_a_repository_is_taken(url):
+    addresses.check_repository_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "git@git.example.com:team/assistant.git",
+        "http://git.example.com/team/assistant.git",
+        "git://git.example.com/team/assistant.git",
+        "file:///srv/assistant.git",
+        "/srv/assistant.git",
+        "ext::sh -c touch% /tmp/ran",
+        "ext::https://git.example.com/a",
+        "--upload-pack=touch",
+        "ssh://-oProxyCommand=touch/a",
+        "ssh://git@-oProxyCommand=touch/a",
+        "ssh://-l@git.example.com/a",
+        "ssh://git:secret@git.example.com/a",
+        "https://robot:secret@git.example.com/a",
+        "https://robot@git.example.com/a",
+        "https://git.example.com",
+        "https://git.example.com/",
+        "ssh://git@git.example.com/-a",
+        "https://git.example.com/a?b=c",
+        "https://git.example.com/a#b",
+        "https://git.example.com/a b",
+        "https://git.example.com\\@evil.example.com/a",
+        "https://169.254.169.254/a",
+        "ssh://git@metadata.google.internal/a",
+        "https://[fe80::1]/a",
+    ],
+)
+def test_any_other_address_of_a_repository_is_refused(url):
+    with pytest.raises(InvalidUrl) as refused:
+        addresses.check_repository_url(url)
+    assert "secret" not in refused.value.detail.replace("a secret", "")

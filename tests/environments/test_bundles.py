@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from environments import bundles
+from environments.bundles import loading
+from environments.bundles.merging import DOMAIN_KEYS, TRAINING_KEYS
 from environments.errors import BundleInvalid
 from environments.packing import Limits
 from tests.projects import CONFIG, DOMAIN, NLU, tarred, tree, zipped
@@ -82,6 +84,33 @@ def test_tests_and_results_are_no_training_data():
     assert "tests/test_stories.yml" in project(files).files
 
 
+def test_test_data_is_known():
+    read = project(
+        tree(
+            tests__test_stories="stories: [{story: t, steps: []}]",
+            tests__more="stories: [{story: m, steps: []}]\nnlu: [{intent: greet, examples: '- hey'}]",
+            data__test_stories="stories: [{story: d, steps: []}]\nnlu: [{intent: bye, examples: '- ciao'}]",
+            train_test_split__test_data="nlu: [{intent: bye, examples: '- so long'}]",
+        )
+    )
+    assert [story["story"] for story in read.test_stories] == ["d", "m", "t"]
+    assert [item["examples"] for item in read.test_nlu] == ["- hey", "- so long"]
+    assert read.counts["examples"] == 4
+
+
+def test_tests_that_cannot_be_read_are_told_and_keep_nothing_from_training():
+    read = project(tree(tests__test_stories="stories: ["))
+    assert read.test_stories == []
+    assert "tests/test_stories.yml" in read.warnings[0]
+
+
+def test_a_project_is_extracted_from_the_folder_around_it(tmp_path):
+    wrapped = {f"my-bot-main/{path}": text for path, text in tree().items()} | {"README.md": "x"}
+    root = bundles.extract_project(io.BytesIO(zipped(wrapped)), tmp_path, Limits())
+    assert (root / "data/nlu.yml").is_file()
+    assert root.name == "my-bot-main"
+
+
 def test_without_a_data_folder_training_data_lies_at_the_root():
     assert "nlu" in document({"config.yml": CONFIG, "domain.yml": DOMAIN, "nlu.yml": NLU, "endpoints.yml": "a: 1"})
 
@@ -116,23 +145,24 @@ def test_escapes_are_read_as_rasa_reads_them():
         ({"config.yml": CONFIG, "data/nlu.yml": NLU}, "There is no domain. Add domain.yml"),
         ({"config.yml": CONFIG, "domain.yml": DOMAIN}, "There is nothing to train from"),
         ({"config.yml": CONFIG, "domain.yml": DOMAIN, "data/nlu.yml": "nlu: []"}, "There is nothing to train from"),
-        (tree(data__bad="nlu:\n- intent: [x\n"), "data/bad.yml: line 3, column 1:"),
-        (tree(domain="intents: [a]\nintents: [b]"), "domain.yml: line 2, column 1:"),
-        (tree(data__list="- a"), "data/list.yml must be a mapping"),
-        (tree(data__nlu="nlu: {intent: greet}"), "data/nlu.yml: nlu must be a list"),
-        (tree(domain="intents: greet"), "domain.yml: intents must be a list"),
-        (tree(domain="responses: [a]"), "domain.yml: responses must be a mapping"),
-        (tree(data__old='version: "2.0"\nnlu: [{intent: a}]'), "data/old.yml is of the format version 2.0"),
+        (tree(data__bad="nlu:\n- intent: [x\n"), "data/bad.yml:2: "),
+        (tree(data__bad='nlu:\n- intent: "x\\0"\n'), "data/bad.yml:2: found a NUL"),
+        (tree(domain="intents: [a]\nintents: [b]"), "domain.yml:2: found duplicate key"),
+        (tree(data__list="- a"), "data/list.yml:1: The file must be a mapping"),
+        (tree(data__nlu="nlu: {intent: greet}"), "data/nlu.yml:1: nlu must be a list"),
+        (tree(domain="intents: greet"), "domain.yml:1: intents must be a list"),
+        (tree(domain="responses: [a]"), "domain.yml:1: responses must be a mapping"),
+        (tree(data__old='version: "2.0"\nnlu: [{intent: a}]'), "data/old.yml:1: The format version is 2.0"),
         (tree(config=CONFIG + "importers: [{name: MultiProjectImporter}]"), "importers and imports cannot be used"),
         (tree(domain__b="responses: {utter_greet: [{text: Hey}]}"), "utter_greet under responses is defined diff"),
         (tree(domain__b="intents: [{a: {x: 1}}, {a: {x: 2}}]"), "a under intents is defined differently"),
         (tree(domain__a="session_config: {a: 1}", domain__b="session_config: {a: 2}"), "session_config differs"),
         (tree() | {"data/nlu.json": '{"rasa_nlu_data": {}}'}, "Convert it: rasa data convert nlu"),
         (tree(data__latin=b"nlu: [{intent: caf\xe9}]"), "data/latin.yml is not UTF-8"),
-        (tree(data__tag="nlu: !!python/object:os.system {}"), "data/tag.yml: line 1"),
+        (tree(data__tag="nlu: !!python/object:os.system {}"), "data/tag.yml:1: "),
         (tree(data__ring="nlu: &a [*a]"), "too large, too deep"),
         (tree(data__deep="nlu: " + "[" * 300 + "]" * 300), "data/deep.yml"),
-        (tree(data__two="nlu: []\n---\nnlu: []"), "data/two.yml: line"),
+        (tree(data__two="nlu: []\n---\nnlu: []"), "data/two.yml:2: there is a second document"),
     ],
 )
 def test_a_project_that_cannot_be_trained_from_is_refused_with_file_and_cure(files, sentence):
@@ -175,9 +205,9 @@ def test_what_no_machine_could_hold_is_refused(text):
 
 
 def test_a_file_of_too_many_values_is_refused_while_it_is_read(monkeypatch):
-    monkeypatch.setattr(bundles, "MAX_NODES", 1000)
-    assert "data/many.yml is too large" in refused(tree(data__many="nlu:\n" + "- a\n" * 1001))
-    assert project(tree(data__many="nlu:\n" + "- a\n" * 900))
+    monkeypatch.setattr(loading, "MAX_NODES", 1000)
+    assert "data/many.yml is too large" in refused(tree(data__many="x:\n" + "- a\n" * 1001))
+    assert project(tree(data__many="x:\n" + "- a\n" * 900))
 
 
 @pytest.mark.parametrize(
@@ -237,7 +267,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3),
     max_leaves=8,
 )
-KEYS = [*bundles.DOMAIN_KEYS, *bundles.TRAINING_KEYS, "importers", "imports", "pipeline", "language", ""]
+KEYS = [*DOMAIN_KEYS, *TRAINING_KEYS, "importers", "imports", "pipeline", "language", ""]
 
 
 @given(st.sampled_from(["config", "domain", "data__nlu", "data__more"]), st.dictionaries(st.sampled_from(KEYS), values))
@@ -253,7 +283,7 @@ def test_odd_values_anywhere_are_refused_or_trained_from(path, odd):
 
 
 def test_a_config_by_itself_is_held_to_the_same():
-    with pytest.raises(BundleInvalid, match=r"config: line 1"):
+    with pytest.raises(BundleInvalid, match=r"config:1: "):
         bundles.parse_config("pipeline: [")
-    with pytest.raises(BundleInvalid, match="config must be a mapping"):
+    with pytest.raises(BundleInvalid, match="config:1: The file must be a mapping"):
         bundles.parse_config("- a")

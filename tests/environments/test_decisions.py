@@ -364,3 +364,56 @@ def test_a_record_survives_being_written_as_json():
     replica = Replica(OTTER, loadable=False, proven=[HERON])
     replica.poll(FRESH)
     assert Record.from_json(replica.record.as_json()) == replica.record
+
+
+# Frozen: the installation was restored, and nobody has decided yet
+
+
+def frozen(target=OTTER, **options):
+    replica = Replica(target, **options)
+    replica.situation = replace(replica.situation, frozen=True)
+    return replica
+
+
+@pytest.mark.parametrize("target", [OTTER, None])
+@pytest.mark.parametrize("etag", [OTTER, HERON])
+def test_frozen_who_has_a_model_keeps_it(target, etag):
+    replica = frozen(target, proven=[FOX])
+    assert [replica.poll(etag) for _ in range(5)] == [NOT_MODIFIED] * 5
+    assert replica.record.proved == etag
+
+
+def test_frozen_a_model_that_came_after_the_backup_is_kept_too():
+    replica = frozen()
+    decision = decide(replica.record, etag=FOX, known=False, situation=replica.situation, now=1.0)
+    assert decision.answer is Answer.NOT_MODIFIED
+    assert decision.record.proved is None
+
+
+def test_frozen_an_empty_one_gets_the_last_proven_model_and_not_the_tags():
+    replica = frozen(proven=[HERON, FOX])
+    assert replica.poll(FRESH) == (Answer.SERVE, HERON)
+    assert replica.poll(HERON) == NOT_MODIFIED
+
+
+def test_frozen_an_empty_one_that_cannot_load_the_last_proven_model_gets_the_one_before():
+    replica = frozen(proven=[HERON, FOX])
+    replica.fails_to_load(FRESH)
+    assert replica.poll(FRESH) == (Answer.SERVE, FOX)
+
+
+def test_frozen_an_empty_one_gets_the_tags_model_where_none_was_proved():
+    assert frozen().poll(FRESH) == SERVES_OTTER
+
+
+def test_frozen_an_empty_one_without_any_model_to_get_is_told_so():
+    assert frozen(None).poll(FRESH) == (Answer.NO_MODEL, None)
+    assert frozen(loadable=False).poll(FRESH) == (Answer.NO_MODEL, None)
+
+
+def test_when_it_is_decided_everybody_gets_the_tags_model():
+    replica = frozen(proven=[HERON])
+    replica.poll(FRESH)
+    replica.poll(HERON)
+    replica.situation = replace(replica.situation, frozen=False)
+    assert replica.poll(HERON) == SERVES_OTTER

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from environments.errors import BundleInvalid
-from environments.packing import Limits, pack, unpack
+from environments.packing import Limits, extract, pack, unpack
 from tests.projects import tarred, zipped
 
 LIMITS = Limits(entries=50, unpacked=100_000, text=50_000)
@@ -232,3 +232,32 @@ def test_packing_a_folder_is_deterministic_and_leaves_junk_out(tmp_path):
     os.utime(tmp_path / "config.yml", (0, 0))
     assert pack(tmp_path) == first
     assert set(unpacked(first)) == {"config.yml", "data/nlu.yml", "data/models/cars.yml"}
+
+
+def extracted(data: bytes, folder, limits: Limits = LIMITS):
+    return extract(io.BytesIO(data), folder, limits)
+
+
+def test_files_are_written_as_they_are(packed, tmp_path):
+    big = os.urandom(90_000)
+    paths = extracted(packed({"bot/config.yml": "a: 1", "bot/data.bin": big, "bot/.env": "SECRET"}), tmp_path)
+    assert paths == ["bot/config.yml", "bot/data.bin"]
+    assert (tmp_path / "bot/data.bin").read_bytes() == big
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["bot", "config.yml", "data.bin"]
+
+
+@pytest.mark.parametrize("path", ["../evil.yml", "/etc/evil", "a/../../b.yml"])
+def test_nothing_is_written_outside_of_the_folder(packed, path, tmp_path):
+    with pytest.raises(BundleInvalid, match="is not safe"):
+        extracted(packed({path: "a: 1"}), tmp_path)
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_a_path_that_is_a_file_and_a_folder_is_refused(packed, tmp_path):
+    with pytest.raises(BundleInvalid, match="a file and a folder"):
+        extracted(packed({"a": "1", "a/b.yml": "b: 1"}), tmp_path)
+
+
+def test_nothing_is_written_beyond_the_limit(packed, tmp_path):
+    with pytest.raises(BundleInvalid, match="unpacks to"):
+        extracted(packed({"zeros.bin": b"0" * 200_000}), tmp_path)

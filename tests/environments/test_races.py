@@ -82,8 +82,67 @@ def test_uploads_and_deletions_at_the_same_moment_agree_on_what_is_there(race):
     }
 
 
+def test_administrators_who_end_each_other_leave_one_and_wrong_passwords_at_once_all_count(race):
+    assert race("access_race", ROUNDS) == {
+        "resets": True,
+        "at least one": True,
+        "one is left": True,
+        "wrong passwords": {"counted": 8, "locked by": 8, "told": 1},
+    }
+
+
+def test_senders_at_the_same_moment_send_each_letter_once(race):
+    assert race("delivery_race", 4) == {
+        "ended": {"ended": 4},
+        "sent": 100,
+        "sent twice": 0,
+        "delivered": 100,
+        "looked": True,
+        # One message for each of the five webhooks.
+        "told": {"replica.silent": 5, "recovered": 5},
+    }
+
+
+def test_what_somebody_needs_at_the_moment_in_which_retention_takes_it_stays_or_is_refused(race):
+    found = race("retention_race", ROUNDS)
+    assert found["faults"] == []
+    ends = {end.partition(" + ")[0].split()[0] for ended in found["ended"].values() for end in ended}
+    assert ends <= {"took", "both", "promoted", "tagged", "model-gone", "submitted", "bundle-removed", "sent"}, ends
+
+
+def test_a_pipeline_that_many_start_and_move_on_at_once_does_each_thing_once(race):
+    many = 8
+    found = race("pipeline_race", many)
+    assert found == {
+        "started": {"started": many},
+        "one waits": True,
+        "moved": {"moved on": many},
+        "trainings": 1,
+        "evaluations": 1,
+        "promotions": 1,
+        "ended": "succeeded",
+        "due": {"nothing to start": many - 1, "started": 1},
+        "scheduled": 1,
+    }
+
+
 @pytest.mark.nightly
 def test_whatever_happens_to_an_environment_while_somebody_promotes_its_history_is_whole(race):
     found = race("environment_race", ROUNDS)
     assert found["faults"] == []
     assert {kind: set(ends) - ENDS[kind] for kind, ends in found["ended"].items()} == {kind: set() for kind in ENDS}
+
+
+ENDS_OF_DEMOTIONS = {
+    "promote_against_demote": {"demoted + promoted", "demoted + not-found"},
+    "demote_against_one_more_role": {"given + taken"},
+}
+
+
+@pytest.mark.nightly
+def test_whatever_happens_while_somebody_is_demoted_they_are(race):
+    found = race("demotion_race", ROUNDS)
+    assert found["faults"] == []
+    assert {kind: set(ends) - ENDS_OF_DEMOTIONS[kind] for kind, ends in found["ended"].items()} == {
+        kind: set() for kind in ENDS_OF_DEMOTIONS
+    }

@@ -5,7 +5,6 @@ import io
 from pathlib import Path
 
 import pytest
-from guardian.shortcuts import remove_perm
 
 from accounts.actor import JOB, RASA_X, Actor
 from accounts.models import AuditEvent
@@ -16,7 +15,7 @@ from environments.actions.jobs import RunLost
 from environments.models import Job, Promotion, ServerCheck, Tag, TrainedModel
 from environments.receiving import receive_model
 from tests.archives import REAL_ARCHIVE, rasa_archive, rasa_zip, sha256
-from tests.factories import JobFactory, ProjectFactory
+from tests.factories import JobFactory, ProjectFactory, take
 
 OTTER = rasa_archive("brisk-otter")
 HERON = rasa_archive("calm-heron")
@@ -135,7 +134,7 @@ def test_the_same_bytes_by_another_name_are_refused_naming_the_one_they_have(rec
 def test_two_projects_may_have_the_same_model(receive, by_ana):
     receive()
     banking = ProjectFactory(name="banking")
-    other = receive_model(project=banking, name="teller", stream=io.BytesIO(OTTER), by=by_ana)
+    other = receive_model(project=banking, name="teller", stream=io.BytesIO(OTTER), by=by_ana.anew())
     assert other.created
     assert stored() == {sha256(OTTER)}
 
@@ -201,7 +200,7 @@ def test_what_a_lost_run_of_a_job_made_is_dropped_whole(receive, home, productio
 
 
 def test_the_result_of_a_training_needs_the_grant_of_the_training(receive, project, ben):
-    remove_perm("accounts.models.write", ben, project)
+    take(ben, "models.write")
     job = JobFactory(status="running", by=ben)
     assert receive(by=Actor(user=ben, via=JOB), job=job).created
     with pytest.raises(MissingGrant):

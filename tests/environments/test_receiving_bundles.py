@@ -8,8 +8,10 @@ import pytest
 from accounts.models import AuditEvent, Project
 from accounts.problems import InvalidFields, MissingGrant, NotFound
 from environments import errors, stores
+from environments.actions.bundles import Source
 from environments.models import Bundle
 from environments.receiving import receive_bundle
+from tests.factories import take
 from tests.projects import tarred, tree, zipped
 
 
@@ -20,7 +22,7 @@ def receive(by, data: bytes | None = None, **more):
 
 def test_a_bundle_is_stored_under_its_hash_and_audited(by_ben):
     data = zipped()
-    received = receive(by_ben, data, commit="3f2a1c9")
+    received = receive(by_ben, data, source=Source(commit="3f2a1c9"))
     bundle = received.bundle
     assert received.created
     assert bundle.hash == hashlib.sha256(data).hexdigest()
@@ -67,12 +69,12 @@ def test_a_bundle_that_is_too_large_is_refused(by_ben, settings):
 def test_who_may_not_train_sends_no_bundle(by_ben, ben, by_cy):
     with pytest.raises(NotFound):
         receive(by_cy)
-    ben.userobjectpermission_set.filter(permission__codename="training.write").delete()
+    take(ben, "training.write")
     with pytest.raises(MissingGrant, match=r"training\.write"):
         receive(by_ben)
 
 
 def test_a_commit_is_named_as_git_does(by_ben):
     with pytest.raises(InvalidFields) as refused:
-        receive(by_ben, commit="a b")
+        receive(by_ben, source=Source(commit="a b"))
     assert "commit" in refused.value.errors

@@ -91,6 +91,7 @@ def test_every_key_is_understood():
         kind="training",
         rasa_x_writes="refuse",
         follows=None,
+        token_variable="RASA_TOKEN",
     )
 
 

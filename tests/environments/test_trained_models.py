@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from guardian.shortcuts import assign_perm
 
 from accounts.models import AuditEvent
 from accounts.problems import MissingGrant, NotFound
@@ -11,7 +10,7 @@ from environments import errors
 from environments.actions import promotions, tags, trained_models
 from environments.decisions import Record
 from environments.models import Job, Proof, Replica, ServerCheck, Tag, TrainedModel
-from tests.factories import TrainedModelFactory
+from tests.factories import TrainedModelFactory, give
 
 
 def proved(environment, model, at, replica="r1"):
@@ -133,7 +132,7 @@ def test_uploading_needs_its_grant(project, by_cy):
 
 
 def test_reading_alone_deletes_nothing(otter, project, by_cy, cy):
-    assign_perm("accounts.models.read", cy, project)
+    give(cy, project, "models.read")
     with pytest.raises(MissingGrant, match=r"models\.delete"):
         trained_models.delete(model=otter, by=by_cy)
 

@@ -22,7 +22,7 @@ from environments.models import Tag, TrainedModel  # noqa: E402
 from environments.receiving import receive_model  # noqa: E402
 from tests.archives import rasa_archive, sha256  # noqa: E402
 from tests.at_once import at_once  # noqa: E402
-from tests.factories import EnvironmentFactory, ProjectFactory, UserFactory  # noqa: E402
+from tests.factories import EnvironmentFactory, ProjectFactory, administrator  # noqa: E402
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     project = ProjectFactory()
     production = EnvironmentFactory(name="production")
-    by = Actor(user=UserFactory(username="ana", is_superuser=True), via=API)
+    by = Actor(user=administrator("ana"), via=API)
 
     def upload(name: str, seed: str) -> Callable[[], str]:
         def act() -> str:

@@ -32,7 +32,7 @@ def test_it_says_where_it_is_runs_what_is_due_and_stops_within_ten_seconds(up):
     # The second start for the same home is refused, and disturbs nothing.
     assert "`up` runs already" in up.refused()
     messages = up.home / "broker" / "messages"
-    live.wait_until(lambda: messages.exists() and not list(messages.glob("*.msg")), 20, "an empty queue")
+    live.wait_until(lambda: messages.exists() and not list(messages.rglob("*.msg")), 20, "an empty queue")
     assert up.end(signal.SIGINT) < 10
     assert up.process.returncode == 0
     assert "Traceback" not in up.log()

@@ -5,7 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from environments.actions import jobs, slots
+from environments.actions import jobs, queue, slots
 
 SEND_EVERY = timedelta(seconds=4)
 
@@ -16,4 +16,4 @@ def tend_jobs() -> None:
     now = timezone.now()
     jobs.look_for_lost(now)
     if slots.claim("send-lost-jobs", now=now, next_at=now + SEND_EVERY):
-        jobs.send_lost()
+        queue.send_lost()

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.actions import api_tokens
-from accounts.actor import COMMAND, Actor
+from accounts.actor import COMMAND, system
 from accounts.models import User
 
 
@@ -22,5 +22,5 @@ class Command(BaseCommand):
             raise CommandError(f"There is no active user {options['username']}.")
         if not 1 <= len(options["name"]) <= 100:
             raise CommandError("--name takes 1 to 100 characters.")
-        _, secret = api_tokens.create(user=user, name=options["name"], by=Actor(user=user, via=COMMAND))
+        _, secret = api_tokens.create(user=user, name=options["name"], by=system(COMMAND))
         self.stdout.write(secret)

@@ -10,12 +10,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import project
+from accounts import jwts
+from accounts.authentication import is_installation_token
+from accounts.models import project, signing_key
 from accounts.problems import Unauthorized
 from environments import RASA_X_VERSION, permissions
 from environments.api.rasa_x.pulls import service_token_of
 from environments.api.schema import rasa_refusals, rasa_refusals_to_anybody
 from environments.api.views import RasaXView
+from environments.compose import rasa_files
 from environments.models import Environment, ServerCheck
 from environments.names import PRODUCTION, WORKER
 from environments.serving import service_tokens
@@ -23,18 +26,7 @@ from environments.states import Kind
 
 # Of the two environments that Rasa X knows, the first training one is its worker. `/health` and `/version` answer
 # anybody: they name no other environment.
-DEFAULT_PULL_INTERVAL = 10
-
-ENDPOINTS = """\
-models:
-  url: {url}/api/projects/{project}/models/tags/{tag}
-  headers:
-    Authorization: Bearer ${{RASA_X_TOKEN}}
-  params:
-    environment: {environment}
-    replica: ${{HOSTNAME}}
-  wait_time_between_pulls: {interval}
-"""
+INSTALLATION = "${RASA_X_TOKEN}"
 CREDENTIALS = "rest:\n"
 
 
@@ -110,8 +102,10 @@ class VersionView(OpenView):
         """The versions of the Rasa servers, and of Rasa X whose routes these are; keys to verify users' JWTs with."""
         checks = _checks()
         versions = {role: checks[role].version or None if role in checks else None for role in (PRODUCTION, WORKER)}
-        # `enterprise`: environments and roles were that edition's. Users' JWTs are not issued, so there are no keys.
-        return Response({"rasa": versions, "rasa-x": RASA_X_VERSION, "enterprise": True, "keys": []})
+        # A Rasa server verifies with the first one, and asks again when a signature does not fit.
+        keys = [{"alg": signing_key.ALGORITHM, "key": key.public_key} for key in jwts.published()]
+        # `enterprise`: environments and roles were that edition's.
+        return Response({"rasa": versions, "rasa-x": RASA_X_VERSION, "enterprise": True, "keys": keys})
 
 
 class ConfigView(RasaXView):
@@ -120,7 +114,7 @@ class ConfigView(RasaXView):
         if token is None:
             return super().dispatch(request, *args, **kwargs)
         environment = service_tokens.environment_of(token)
-        if environment is None and not service_tokens.is_installation_token(token):
+        if environment is None and not is_installation_token(token):
             raise Unauthorized("The service token is unknown; the Connect tab shows the right one.")
         return JsonResponse(_config(environment or _environments().filter(name=PRODUCTION).first()))
 
@@ -161,12 +155,15 @@ def _health(check: ServerCheck | None) -> dict[str, Any]:
 
 def _config(environment: Environment | None) -> dict[str, str]:
     """No secret is in it: Rasa fills in the variable."""
-    interval: object = (environment.pull_interval if environment else None) or DEFAULT_PULL_INTERVAL
-    endpoints = ENDPOINTS.format(
+    name = environment.name if environment else PRODUCTION
+    models = rasa_files.models(
         url=settings.PUBLIC_URL,
         project=environment.project.name if environment else project.DEFAULT,
         tag=environment.tag_name if environment else PRODUCTION,
-        environment=environment.name if environment else PRODUCTION,
-        interval="null" if environment and environment.pulls_once else interval,
+        environment=name,
+        token=INSTALLATION,
+        interval=rasa_files.interval(
+            environment.pull_interval if environment else None, pulls_once=bool(environment and environment.pulls_once)
+        ),
     )
-    return {"endpoints": endpoints, "credentials": CREDENTIALS}
+    return {"endpoints": rasa_files.section_text("models", models), "credentials": CREDENTIALS}

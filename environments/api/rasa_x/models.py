@@ -1,6 +1,5 @@
 """Models as Rasa X lists, takes, gives and deletes them."""
 
-import re
 from typing import Any, cast
 
 from django.conf import settings
@@ -11,15 +10,17 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiRequest, OpenApiRespo
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.authentication import is_installation_token
 from accounts.models import Project
 from accounts.models.project import DEFAULT as DEFAULT_PROJECT
 from accounts.problems import BadRequest, NotFound, Unauthorized
 from environments import errors, permissions, receiving
-from environments.actions import trained_models
+from environments.actions import evaluations, trained_models
 from environments.actions.trained_models import REFUSE, SUFFIX, OnConflict
 from environments.api import uploads
 from environments.api.archives import archive_response
 from environments.api.rasa_x.items import ItemSerializer, items
+from environments.api.rasa_x.lists import LIST, part
 from environments.api.rasa_x.pulls import service_token_of
 from environments.api.schema import rasa_refusals
 from environments.api.scope import find_model
@@ -53,14 +54,7 @@ UPLOAD: dict[str, Any] = {
         }
     )
 }
-WHOLE_NUMBER = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
-LIMIT = OpenApiParameter("limit", WHOLE_NUMBER, description="without it, all")
-OFFSET = OpenApiParameter("offset", WHOLE_NUMBER, description="how many to pass over")
 TAG = OpenApiParameter("tag", description="only the model that carries this tag")
-TOTAL = OpenApiParameter(
-    "X-Total-Count", OpenApiTypes.INT, OpenApiParameter.HEADER, response=[200], description="without limit and offset"
-)
-
 VALIDATORS = [
     OpenApiParameter("If-None-Match", location=OpenApiParameter.HEADER, description="ETags that the client has"),
     OpenApiParameter("Range", location=OpenApiParameter.HEADER, description="one range of bytes"),
@@ -81,7 +75,7 @@ class ModelsView(RasaXView):
     with_active = False
 
     @extend_schema(
-        parameters=[LIMIT, OFFSET, TAG, TOTAL],
+        parameters=[*LIST, TAG],
         responses={200: ItemSerializer(many=True), **rasa_refusals(403)},
     )
     def get(self, request: Request, **kwargs: str) -> Response:
@@ -90,11 +84,9 @@ class ModelsView(RasaXView):
         found = TrainedModel.objects.visible_to(self.actor, self.project)
         if "tag" in request.query_params:
             found = found.tagged(request.query_params["tag"])
-        total = found.count()
-        offset, limit = _whole_number(request, "offset", 0), _whole_number(request, "limit", total)
-        page = found.latest_first().select_related("project").prefetch_related("tags")[offset : offset + limit]
-        shown = items(self.project, page, with_active=self.with_active)
-        return Response(shown, headers={"X-Total-Count": str(total)})
+        found = found.latest_first().select_related("project").prefetch_related("tags")
+        page, headers = part(request, found)
+        return Response(items(self.project, page, with_active=self.with_active), headers=headers)
 
     @extend_schema(
         parameters=[TAGS, ON_CONFLICT],
@@ -135,9 +127,10 @@ class ModelView(RasaXView):
         token = service_token_of(request) if request.method in ("GET", "HEAD") else None
         if token is None:
             return super().dispatch(request, *args, **kwargs)
-        return archive_response(
-            request, _model_for_server(token, kwargs.get("project", DEFAULT_PROJECT), kwargs["model"])
-        )
+        found = _model_for_server(token, kwargs.get("project", DEFAULT_PROJECT), kwargs["model"])
+        if "evaluation" in request.GET and request.method == "GET":
+            evaluations.fetched(evaluation=request.GET["evaluation"], model=found)
+        return archive_response(request, found)
 
     @extend_schema(parameters=VALIDATORS, responses=ARCHIVE)
     def get(self, request: Request, model: str, **kwargs: str) -> HttpResponseBase:
@@ -159,15 +152,6 @@ class ModelView(RasaXView):
         return Response(status=204)
 
 
-def _whole_number(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise BadRequest(f"{name} is a whole number of at most 18 digits.")
-    return int(text)
-
-
 def _on_conflict(values: list[str]) -> OnConflict:
     asked = set(values) or {REFUSE}
     if len(asked) > 1 or not asked <= {REFUSE, SUFFIX}:
@@ -187,7 +171,7 @@ def _model_name(filename: str) -> str:
 
 def _model_for_server(token: str, project_name: str, name: str) -> TrainedModel:
     """The model that a Rasa server asks for by its name, as it does when it evaluates."""
-    if service_tokens.is_installation_token(token):
+    if is_installation_token(token):
         project = Project.objects.filter(name=project_name).first()
     else:
         environment = service_tokens.environment_of(token)

@@ -14,7 +14,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from accounts.authentication import bearer, peer_address
+from accounts.authentication import bearer, is_of_a_server, peer_address
 from accounts.models.project import DEFAULT as DEFAULT_PROJECT
 from accounts.problems import NotFound
 from environments import permissions
@@ -23,9 +23,10 @@ from environments.api.rasa_x.routes import in_project
 from environments.api.schema import rasa_refusals
 from environments.api.views import RasaXView
 from environments.decisions import Answer, Decision
+from environments.metric_families import PollAnswer
 from environments.models import TrainedModel
 from environments.names import PRODUCTION
-from environments.serving import polls, service_tokens
+from environments.serving import polls, traffic
 
 PARAMETERS = [
     OpenApiParameter("token", str, description="Service token; better sent as `Authorization: Bearer`."),
@@ -44,11 +45,7 @@ RESPONSES: dict[Any, Any] = {
 def service_token_of(request: HttpRequest) -> str | None:
     """The service token of a Rasa server, from `?token=` or the header; None if the credential is of another kind."""
     token = request.GET.get("token") or bearer(request)
-    if not token:
-        return None
-    if token.startswith(service_tokens.PREFIX) or service_tokens.is_installation_token(token):
-        return token
-    return token if "token" in request.GET else None
+    return token if token and ("token" in request.GET or is_of_a_server(token)) else None
 
 
 class TagView(RasaXView):
@@ -96,6 +93,8 @@ def pull(request: HttpRequest, token: str, project: str, tag: str) -> HttpRespon
     environment = request.GET.get("environment", "")
     found = polls.find_pull(token=token, project=project, tag=tag, environment=environment)
     etag = polls.entity_tag(request.headers.get("If-None-Match"))
+    if found.environment is None and etag is not None and polls.keeps(found, etag):
+        return not_modified(f'"{etag}"')
     if request.method != "GET" or etag is None or found.environment is None:
         if found.model is None:
             raise no_model(tag)
@@ -103,15 +102,28 @@ def pull(request: HttpRequest, token: str, project: str, tag: str) -> HttpRespon
     address = peer_address(request)
     replica = polls.replica_name(request.GET.get("replica"), address)
     broke_off = partial(polls.transfer_broke_off, environment=found.environment, name=replica, etag=etag)
-    decision, served = polls.take(
-        environment=found.environment,
-        pull=found,
-        name=replica,
-        address=address,
-        etag=etag,
-        serve=lambda model: archive_response(request, model, broke_off=partial(broke_off, model=model)),
-    )
+    counted = partial(traffic.polled, project, found.environment.name)
+    try:
+        decision, served = polls.take(
+            environment=found.environment,
+            pull=found,
+            name=replica,
+            address=address,
+            etag=etag,
+            serve=lambda model: archive_response(request, model, broke_off=partial(broke_off, model=model)),
+        )
+    except Exception:
+        counted(PollAnswer.UNAVAILABLE)
+        raise
+    counted(_as_counted(decision, found.model))
     return served if served is not None else _without_archive(decision, tag, found.model)
+
+
+def _as_counted(decision: Decision, model: TrainedModel | None) -> PollAnswer:
+    if decision.answer is Answer.SERVE:
+        wanted = model is not None and decision.model == model.hash
+        return PollAnswer.ARCHIVE if wanted else PollAnswer.FALLBACK
+    return PollAnswer(decision.answer)
 
 
 def _without_archive(decision: Decision, tag: str, model: TrainedModel | None) -> HttpResponse:

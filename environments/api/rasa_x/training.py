@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from environments import permissions
-from environments.actions import jobs
+from environments.actions import trainings
 from environments.api import bodies, uploads
 from environments.api.bodies import Body
 from environments.api.schema import rasa_refusals
@@ -53,7 +53,7 @@ class TrainingView(RasaXView):
             members = bodies.read(request, TrainingBody)
             if "bundle" in members:
                 members["bundle"] = find_bundle(self.actor, self.project, members["bundle"])
-        job = jobs.submit(project=self.project, by=self.actor, **members)
+        job = trainings.submit(project=self.project, by=self.actor, **members)
         return Response(JobSerializer(job).data, status=201)
 
     def _sent(self, request: Request) -> Bundle | None:

@@ -7,16 +7,20 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from environments import permissions, spec
+from environments import deploying, permissions, spec
 from environments.actions import environments
+from environments.actions import freezes as freeze_actions
 from environments.api import bodies
 from environments.api.bodies import Body
 from environments.api.schema import PAGE, paged, refusals
-from environments.api.scope import find_environment
+from environments.api.scope import find_environment, find_model
 from environments.api.v1.paging import page
+from environments.api.v1.promotions import LONGEST_REASON
 from environments.api.views import NativeView
+from environments.deploying import Texts
 from environments.models import Environment
-from environments.serving import reports
+from environments.serving import freezes, reports
+from environments.serving.freezes import Served
 from environments.serving.reports import EnvironmentReport
 from environments.states import DeclaredIn, Health, Kind, RasaXWrites, Sync, choices
 
@@ -70,6 +74,22 @@ class ReplicaCountsSerializer(serializers.Serializer[Any]):
     foreign = serializers.IntegerField()
 
 
+class ServedSerializer(serializers.Serializer[Served]):
+    """What some servers have. `model` is null where it is not known, or was deleted: it must be uploaded first."""
+
+    hash = serializers.CharField(source="archive", allow_null=True)
+    model = serializers.CharField(source="model.name", default=None, allow_null=True)
+    replicas = serializers.ListField(child=serializers.CharField())
+
+
+class FrozenSerializer(serializers.Serializer[Any]):
+    """Since a restore its servers keep what they have, until `POST …/resume/` says what it is to serve."""
+
+    since = serializers.DateTimeField(source="report.environment.frozen_at")
+    backup_of = serializers.DateTimeField(source="report.environment.frozen_as_of")
+    serves = ServedSerializer(many=True, source="served", help_text="by servers that were heard since")
+
+
 class EnvironmentSerializer(serializers.Serializer[EnvironmentReport]):
     """An environment and what its servers prove. `model` is what it is to serve; `sync` says whether it does, `health`
     whether it can; `reasons` say why not. Its Rasa token is never among it."""
@@ -93,11 +113,33 @@ class EnvironmentSerializer(serializers.Serializer[EnvironmentReport]):
     workers = serializers.IntegerField(source="environment.workers", help_text="of each replica")
     pull_interval = serializers.SerializerMethodField()
     rasa_x_writes = serializers.ChoiceField(choices(RasaXWrites), source="environment.rasa_x_writes")
+    frozen = serializers.SerializerMethodField()
+
+    @extend_schema_field(FrozenSerializer(allow_null=True))
+    def get_frozen(self, report: EnvironmentReport) -> Any:
+        frozen = report.environment.frozen_at if report.environment.follows_id is None else None
+        return FrozenSerializer(freezes.decision(report)).data if frozen else None
 
     @extend_schema_field(PullIntervalField)
     def get_pull_interval(self, report: EnvironmentReport) -> float | str | None:
         environment = report.environment
         return None if environment.pulls_once else environment.pull_interval or LEARNED
+
+
+class ComposeSerializer(serializers.Serializer[Texts]):
+    """What `manage.py compose --write` would write of it: its service in docker-compose.override.yml and the files
+    that this mounts. No secret is in them. `refused` says why there are none, else it is empty."""
+
+    service = serializers.CharField()
+    endpoints = serializers.CharField()
+    credentials = serializers.CharField()
+    refused = serializers.CharField()
+
+
+class DefinedEnvironmentSerializer(EnvironmentSerializer):
+    """A new environment, and how its Rasa servers would be deployed."""
+
+    compose = ComposeSerializer()
 
 
 class ChangeBody(Body):
@@ -108,7 +150,11 @@ class ChangeBody(Body):
         required=False, allow_blank=True, trim_whitespace=False, max_length=1000, help_text="of the Rasa server"
     )
     jwt_secret = serializers.CharField(
-        required=False, allow_blank=True, trim_whitespace=False, max_length=10_000, help_text="for end users' chat"
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,
+        max_length=10_000,
+        help_text="for end users' chat; to change it takes `conversations.write` too",
     )
     kind = serializers.ChoiceField(choices(Kind), required=False)
     protected = serializers.BooleanField(required=False)
@@ -129,6 +175,13 @@ class DefinitionBody(ChangeBody):
 
     name = serializers.CharField(trim_whitespace=False)
     url = serializers.CharField(trim_whitespace=False)
+
+
+class ResumeBody(Body):
+    """`model`: what it is to serve from now on, the backup's or another one, null for none."""
+
+    model = serializers.CharField(allow_null=True, trim_whitespace=False)
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=LONGEST_REASON)
 
 
 def as_fields(members: dict[str, Any]) -> dict[str, Any]:
@@ -156,13 +209,14 @@ class Environments(NativeView):
         permissions.check_can_read_environments(self.actor, self.project)
         return Response(page(request, Environment.objects.visible_to(self.actor, self.project), serialise))
 
-    @extend_schema(request=DefinitionBody, responses={201: EnvironmentSerializer, **refusals(403, 409, 415)})
+    @extend_schema(request=DefinitionBody, responses={201: DefinedEnvironmentSerializer, **refusals(403, 409, 415)})
     def post(self, request: Request) -> Response:
         """Define an environment, or bring back a retired one of that name."""
         permissions.check_can_manage_environments(self.actor, self.project)
         fields = as_fields(bodies.read(request, DefinitionBody))
         made = environments.define(project=self.project, by=self.actor, **fields)
-        return Response(EnvironmentSerializer(reports.report(made)).data, status=201)
+        compose = ComposeSerializer(deploying.texts_of(made)).data
+        return Response(EnvironmentSerializer(reports.report(made)).data | {"compose": compose}, status=201)
 
 
 class OneEnvironment(NativeView):
@@ -188,3 +242,16 @@ class OneEnvironment(NativeView):
 
     def environment(self, name: str) -> Environment:
         return find_environment(self.actor, self.project, name)
+
+
+class Resume(NativeView):
+    @extend_schema(request=ResumeBody, responses={200: EnvironmentSerializer, **refusals(403, 409, 415)})
+    def post(self, request: Request, name: str) -> Response:
+        """Decide, after a restore, what the environment serves from now on. With another model than the backup's this
+        is a promotion."""
+        environment = find_environment(self.actor, self.project, name)
+        members = bodies.read(request, ResumeBody)
+        chosen = members.pop("model")
+        model = None if chosen is None else find_model(self.actor, self.project, chosen)
+        resumed = freeze_actions.resume(environment=environment, model=model, by=self.actor, **members)
+        return Response(EnvironmentSerializer(reports.report(resumed)).data)

@@ -1,5 +1,6 @@
 """Who one is, and what one may do where."""
 
+from collections import defaultdict
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -9,7 +10,7 @@ from rest_framework.response import Response
 
 from accounts.actor import Actor
 from accounts.grants_table import ENVIRONMENT_GRANTS, PROJECT_GRANTS
-from accounts.models import Project
+from accounts.models import Project, Role
 from environments.api.schema import refusals
 from environments.api.views import NativeView
 from environments.models import Environment
@@ -38,16 +39,22 @@ def grants_of(actor: Actor, project: Project) -> list[str]:
     return held
 
 
-def roles_of(actor: Actor) -> list[str]:
-    return ["admin"] if actor.user is not None and actor.user.is_superuser else []
+def roles_of(actor: Actor) -> dict[int, list[str]]:
+    """The names of the actor's roles, by project."""
+    found: dict[int, list[str]] = defaultdict(list)
+    if actor.user is not None:
+        for role in Role.objects.of_user(actor.user):
+            found[role.project_id].append(role.name)
+    return found
 
 
 class Me(NativeView):
     @extend_schema(responses={200: MeSerializer, **refusals()})
     def get(self, request: Request) -> Response:
         """Your name, your projects, and what you may do in each."""
+        roles = roles_of(self.actor)
         projects = [
-            {"name": project.name, "roles": roles_of(self.actor), "grants": grants_of(self.actor, project)}
+            {"name": project.name, "roles": roles[project.pk], "grants": grants_of(self.actor, project)}
             for project in Project.objects.all()
             if self.actor.sees(project)
         ]

@@ -1,20 +1,16 @@
 """Promotions: make one, foresee one, go back, read what became of them, ask what served when."""
 
-import re
-from datetime import UTC, datetime
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.problems import BadRequest
 from environments import diffs
 from environments.actions import promotions
-from environments.api import bodies, waits
+from environments.api import bodies, times, waits
 from environments.api.bodies import Body
 from environments.api.schema import PAGE, WAIT, ProblemSerializer, paged, refusals
 from environments.api.scope import find_environment_or_retired, find_model, find_promotion
@@ -179,17 +175,6 @@ class OnePromotion(NativeView):
         return Response(shown(promotions.add_reason(promotion=found, reason=reason, by=self.actor)))
 
 
-def _time(text: str) -> datetime:
-    """An RFC 3339 time; the `+` of its offset is a space where nobody quoted it."""
-    try:
-        time = parse_datetime(re.sub(r" (?=\d\d:\d\d$)", "+", text))
-        if time is not None and time.tzinfo is not None:
-            return time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise BadRequest("time is needed, as RFC 3339 with a zone: 2026-01-31T12:00:00Z.")
-
-
 class At(NativeView):
     @extend_schema(
         parameters=[OpenApiParameter("time", OpenApiTypes.DATETIME, required=True, description="RFC 3339")],
@@ -198,7 +183,7 @@ class At(NativeView):
     def get(self, request: Request, name: str) -> Response:
         """What the environment was to serve at a time."""
         environment = find_environment_or_retired(self.actor, self.project, name)
-        time = _time(request.query_params.get("time", ""))
+        time = times.parse(request.query_params.get("time", ""), "time")
         owned = Promotion.objects.filter(environment=environment.tag_owner, created_at__lte=time)
         promotion = owned.select_related("model").order_by("-pk").first()
         at = {

@@ -17,6 +17,8 @@ What things can be, and how they get there. This file is generated from `environ
 MACHINES: dict[str, tuple[Mapping[Any, frozenset[Any]], StrEnum]] = {
     "Promotion": (states.PROMOTION_MOVES, states.PromotionStatus.ROLLING_OUT),
     "Job": (states.JOB_MOVES, states.JobStatus.QUEUED),
+    "Run of a pipeline": (states.RUN_MOVES, states.JobStatus.QUEUED),
+    "Step of a run": (states.STEP_MOVES, states.StepStatus.WAITING),
 }
 # Told as a list: they are computed, never stored, so they have no moves.
 COMPUTED = {"Sync": states.Sync, "Health": states.Health, "Replica": states.ReplicaState}

@@ -64,6 +64,7 @@ def as_json(report: EnvironmentReport) -> dict[str, Any]:
         "health": report.health.value,
         "since": report.since.isoformat() if report.since else None,
         "promoted_by": report.promoted_by,
+        "frozen": report.environment.is_frozen,
         "reasons": list(report.reasons),
         "replicas": [
             {

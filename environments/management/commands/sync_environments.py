@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from accounts.actions import keys
 from accounts.actor import FILE, system
 from accounts.problems import Problem
 from environments import spec
@@ -18,6 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
         try:
+            keys.check_installation_key()
             declared = spec.load(settings.CONTROLPLANE_ENVIRONMENTS, settings.VARIABLES)
             with transaction.atomic():
                 synced = declaration.sync(declaration=declared, by=system(FILE))

@@ -11,7 +11,7 @@ from accounts.actor import COMMAND, Actor
 from accounts.models import Project, User
 from accounts.problems import Problem
 from environments import packing
-from environments.actions import jobs
+from environments.actions import trainings
 from environments.models import Job
 from environments.receiving import receive_bundle
 from environments.states import ACTIVE_JOBS, JobStatus
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"The project cannot be read: {error}.") from error
         bundle = receive_bundle(project=project, stream=io.BytesIO(packed), by=by).bundle
-        return jobs.submit(
+        return trainings.submit(
             project=project, by=by, bundle=bundle, config=chosen, model_name=options["name"], tags=options["tag"]
         )
 

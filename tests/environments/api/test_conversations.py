@@ -3,13 +3,12 @@
 from urllib.parse import quote
 
 import pytest
-from guardian.shortcuts import assign_perm
 
 from accounts.actions import api_tokens
 from environments.actions import promotions
 from environments.api import limits
 from tests.conftest import client_of
-from tests.factories import EnvironmentFactory, ProjectFactory, TrainedModelFactory, UserFactory
+from tests.factories import EnvironmentFactory, ProjectFactory, TrainedModelFactory, UserFactory, give
 
 MESSAGES = "/api/conversations/me/messages"
 TRACKER = "/api/conversations/me/tracker"
@@ -114,6 +113,15 @@ def test_a_wrong_token_is_told_and_neither_it_nor_the_servers_words_are(as_ben, 
     assert "not authenticated" not in refused.text
 
 
+def test_a_token_that_cannot_be_read_is_503_and_tells_no_more(as_ben, production, bot):
+    production.sealed_rasa_token = "s3cret"
+    production.save()
+    refused = say(as_ben)
+    assert refused.status_code == 503
+    assert "production cannot answer: the token of its server cannot be read" in refused.json()["message"]
+    assert "s3cret" not in refused.text
+
+
 def test_an_environment_without_a_url_is_503(as_ben, production):
     production.url = ""
     production.save()
@@ -167,8 +175,7 @@ def test_the_bot_of_another_project_is_apart(bot):
     banking = ProjectFactory(name="banking")
     EnvironmentFactory(project=banking, name="production", url=bot.url)
     teller = UserFactory(username="teller")
-    for grant in ("environments.read", "conversations.write"):
-        assign_perm(f"accounts.{grant}", teller, banking)
+    give(teller, banking, "environments.read", "conversations.write")
     bot.token = ""
     assert say(client_of(teller), MESSAGES + "?project=banking").status_code == 200
     assert say(client_of(teller)).status_code == 404

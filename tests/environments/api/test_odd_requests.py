@@ -369,9 +369,15 @@ def check(answer, method, route, target):
         assert (document["code"], document["status"]) == (answer.status, "failure"), where
 
 
+def named(route, known):
+    """What `name` stands for in the route."""
+    nouns = {"environments/": "environment", "pipelines/": "pipeline", "repositories/": "repository"}
+    return known[next((noun for part, noun in nouns.items() if part in route), "model")]
+
+
 def url(route, known, **names):
     """The route with what exists in its places, or with the bytes given."""
-    here = {"name": "production" if "environments/" in route else "brisk-otter", "code": "not-found", "replica": "r"}
+    here = {"name": named(route, known), "code": "not-found", "replica": "r"}
     if route.startswith("p/"):
         here |= {"environment": "experimental"}
     here |= {name: value for name, value in known.items() if isinstance(value, str)} | names

@@ -26,6 +26,8 @@ class MemoryStorage:
 
     def __init__(self):
         self.kept: dict[str, tuple[bytes, float]] = {}
+        self.own_mark = os.urandom(8).hex()
+        self.holders = 0
 
     @contextlib.contextmanager
     def receive(self) -> Iterator["MemoryIncoming"]:
@@ -45,11 +47,22 @@ class MemoryStorage:
         yield from list(self.kept)
 
     def sweep(self, keep, older_than) -> int:
+        if self.holders:
+            return 0
         before = time.time() - older_than.total_seconds()
         unwanted = [key for key, (_, at) in self.kept.items() if key not in keep and at < before]
         for key in unwanted:
             del self.kept[key]
         return len(unwanted)
+
+    def mark(self) -> str:
+        return self.own_mark
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        self.holders += 1
+        yield
+        self.holders -= 1
 
     def scrub(self) -> Iterator[str]:
         yield from [key for key, (content, _) in self.kept.items() if sha256(content) != key]
@@ -121,8 +134,22 @@ def get(store, key: str) -> bytes:
 
 
 class TestContract:
+    def test_it_has_a_mark_of_its_own_that_stays(self, store, tmp_path):
+        mark = store.mark()
+        put(store, OTTER)
+        assert mark == store.mark()
+        assert mark not in ("", DiskStorage(tmp_path / "another").mark(), MemoryStorage().mark())
+
     def test_what_was_committed_is_given_back(self, store):
         assert get(store, put(store, OTTER)) == OTTER
+
+    def test_while_it_is_held_nothing_is_swept(self, kit, store):
+        key = put(store, OTTER)
+        kit.age(key)
+        with store.held(), store.held():
+            assert store.sweep(set(), HOUR) == 0
+            assert get(store, put(store, HERON)) == HERON
+        assert store.sweep({sha256(HERON)}, HOUR) == 1
 
     def test_a_reader_can_seek(self, store):
         with store.open(put(store, OTTER)) as file:
@@ -283,6 +310,16 @@ with DiskStorage(pathlib.Path({str(disk.folder)!r})).receive() as incoming:
     os.utime(leftover, (0, 0))
     assert disk.sweep(set(), HOUR) == 1
     assert list((disk.folder / "incoming").iterdir()) == []
+
+
+def test_a_folder_that_is_away_is_not_made_anew_by_a_look_at_its_mark(disk):
+    mark, away = disk.mark(), disk.folder.with_name("unmounted")
+    disk.folder.rename(away)
+    with pytest.raises(StorageUnusable):
+        disk.mark()
+    assert not disk.folder.exists()
+    away.rename(disk.folder)
+    assert disk.mark() == mark
 
 
 def test_foreign_files_in_the_folder_are_left_alone(disk):

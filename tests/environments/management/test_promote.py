@@ -7,12 +7,12 @@ from django.utils import timezone
 from environments.actions import promotions
 from environments.models import Promotion, ServerCheck
 from environments.states import PromotionStatus
-from tests.factories import TrainedModelFactory, UserFactory
+from tests.factories import TrainedModelFactory, administrator
 
 
 @pytest.fixture
 def admin(project):
-    return UserFactory(username="admin", is_superuser=True)
+    return administrator("admin")
 
 
 @pytest.fixture

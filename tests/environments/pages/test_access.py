@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.environments.pages.conftest import signed_in
+from tests.factories import ProjectFactory, take
 
 PAGES = (
     "/p/default/",
@@ -25,6 +26,16 @@ PAGES = (
     "/p/default/environments/production/promote/",
     "/p/default/environments/production/promote/?model=brisk-otter",
     "/p/default/environments/production/rollback/",
+    "/p/default/access/",
+    "/p/default/access/users/ana/",
+    "/p/default/access/users/ana/deactivate/",
+    "/p/default/access/new-user/",
+    "/p/default/access/roles/",
+    "/p/default/access/roles/developer/",
+    "/p/default/access/roles/developer/delete/",
+    "/p/default/access/new-role/",
+    "/p/default/access/tokens/",
+    "/p/default/access/who-may/production/",
 )
 
 
@@ -56,8 +67,8 @@ def test_htmx_is_sent_to_the_sign_in_as_a_whole_page(client, production):
     assert answer.headers["HX-Redirect"].startswith("/sign-in/")
 
 
-def test_home_leads_to_the_project_last_used(ana, production, django_user_model):
-    other = type(production.project).objects.create(name="banking")
+def test_home_leads_to_the_project_last_used(ana, production):
+    other = ProjectFactory(name="banking")
     browser = signed_in(ana)
     assert browser.get("/").url == "/p/banking/"
     browser.get(f"/p/{production.project.name}/")
@@ -74,7 +85,7 @@ def test_who_sees_no_project_is_told_whom_to_ask(cy_looks):
 def test_the_rail_lists_only_what_one_may_see(ana_looks, ben, production):
     browser = signed_in(ben)
     assert b'href="/p/default/training/"' in browser.get("/p/default/").content
-    ben.userobjectpermission_set.filter(permission__codename="training.read").delete()
+    take(ben, "training.read")
     assert b'href="/p/default/training/"' not in browser.get("/p/default/").content
 
 

@@ -7,7 +7,7 @@ from django.test import Client
 
 from environments.actions import promotions, tags
 from environments.models import Tag, TrainedModel
-from tests.factories import TrainedModelFactory
+from tests.factories import TrainedModelFactory, take
 
 MODELS = "/p/default/models/"
 OTTER = f"{MODELS}brisk-otter/"
@@ -134,7 +134,7 @@ def test_a_model_in_use_is_not_deleted(ana_looks, promoted, otter):
     ],
 )
 def test_without_the_grant_it_is_refused(ben, ben_looks, otter, path, fields, grant):
-    ben.userobjectpermission_set.filter(permission__codename=grant).delete()
+    take(ben, grant)
     answer = ben_looks.post(OTTER + path, fields)
     assert answer.status_code == 403
     assert grant.encode() in answer.content

@@ -1,10 +1,14 @@
 """The promote and the rollback dialog, and what became of a promotion."""
 
+import re
+from datetime import timedelta
+
 import pytest
 
 from environments.actions import promotions
 from environments.models import Promotion, ServerCheck
-from tests.factories import TrainedModelFactory
+from tests.environments.pages.conftest import signed_in
+from tests.factories import EvaluationFactory, TrainedModelFactory, UserFactory, give
 
 PROMOTE = "/p/default/environments/production/promote/"
 PROMOTE_EXPERIMENTAL = "/p/default/environments/experimental/promote/"
@@ -106,6 +110,19 @@ def test_a_rollback_is_two_taps_and_never_asks_to_type(ana_looks, replaced, prod
     assert served(production) == "brisk-otter"
 
 
+def test_the_rollback_dialog_tells_what_differs(ana_looks, replaced, otter):
+    otter.metadata = {"domain": {"intents": ["ask_fees"]}}
+    otter.save()
+    html = ana_looks.get(ROLLBACK).content.decode()
+    assert "+ 1 intent" in html
+    assert "+ ask_fees" in html
+
+
+def test_a_rollback_to_what_is_there_tells_of_no_difference(ana_looks, replaced):
+    html = ana_looks.get(ROLLBACK, {"to": replaced.pk}).content.decode()
+    assert "Inside" not in html
+
+
 def test_going_back_to_a_named_promotion(ana_looks, replaced, promoted, production, by_ana):
     newest = TrainedModelFactory(name="third", project=production.project)
     promotions.promote(environment=production, model=newest, by=by_ana)
@@ -163,9 +180,9 @@ def test_the_progress_comes_back_only_when_it_changed(ana_looks, promoted, djang
     path = f"/p/default/promotions/{promoted.pk}/"
     html = ana_looks.get(path).content.decode()
     digest = html.split('id="progress" data-digest="')[1].split('"')[0]
-    assert ana_looks.get(f"{path}changes/", {"seen": f"progress:{digest}"}).status_code == 204
+    assert ana_looks.get(f"{path}changes/", {"seen": digest}).status_code == 204
     Promotion.objects.update(status="succeeded", finished_at=django_now)
-    assert b"Live" in ana_looks.get(f"{path}changes/", {"seen": f"progress:{digest}"}).content
+    assert b"Live" in ana_looks.get(f"{path}changes/", {"seen": digest}).content
 
 
 def test_an_outsider_learns_nothing_of_a_promotion(cy_looks, promoted):
@@ -178,3 +195,35 @@ def test_history_tells_all_environments(ana_looks, replaced, experimental, otter
     promotions.promote(environment=experimental, model=otter, by=by_ana, reason="nightly")
     html = ana_looks.get("/p/default/history/").content.decode()
     assert html.index("nightly") < html.index("first release")
+
+
+def test_the_dialog_tells_how_both_were_tested_and_what_becomes_wrong(ana_looks, promoted, heron, otter):
+    EvaluationFactory(project=otter.project, model=otter, wrong=("hi",))
+    EvaluationFactory(project=otter.project, model=heron, wrong=("bye",))
+    html = ana_looks.get(PROMOTE, {"model": "calm-heron"}).content.decode()
+    assert html.count("F1 .") == 2
+    assert "1 utterance becomes wrong, 1 becomes right" in " ".join(html.split())
+    assert re.search(r'<li class="del">bye <span class="muted">\w+ → ', html)
+    assert "/p/default/evaluations/compare/?a=" in html
+
+
+def test_the_dialog_says_why_there_is_no_comparison(ana_looks, promoted, heron, otter):
+    assert "brisk-otter was not evaluated" in ana_looks.get(PROMOTE, {"model": "calm-heron"}).content.decode()
+
+
+def test_who_may_not_see_evaluations_is_told_nothing_of_them(promoted, heron, otter, project):
+    EvaluationFactory(project=otter.project, model=otter)
+    olga = UserFactory(username="olga")
+    give(olga, project, "environments.read", "models.read")
+    html = signed_in(olga).get(PROMOTE, {"model": "calm-heron"}).content.decode()
+    assert "F1 ." not in html
+    assert "evaluat" not in html.split("<main")[1]
+
+
+def test_the_dialog_tells_who_changed_it_last_and_how_long_it_takes(ana_looks, promoted, heron):
+    promoted.finished_at = promoted.created_at + timedelta(seconds=41)
+    promoted.status = "succeeded"
+    promoted.save()
+    html = ana_looks.get(PROMOTE, {"model": "calm-heron"}).content.decode()
+    assert re.search(r"there since <time[^>]*>[^<]*</time> · ana", html)
+    assert "live on every replica in 41 s" in html

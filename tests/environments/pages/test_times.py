@@ -22,6 +22,14 @@ def test_a_time_before(days, words):
     assert pages.relative(NOW - timedelta(days=days), NOW) == words
 
 
+def test_a_moment_is_told_as_one_looks_for_it():
+    this_year = datetime.now(UTC).year
+    at = datetime(this_year - 1, 11, 4, 9, 5, 7, tzinfo=UTC)
+    assert f">{at:%a} 4 Nov {this_year - 1}, 09:05</time>" in pages.moment(at)
+    assert f'title="{this_year - 1}-11-04 09:05:07 UTC"' in pages.moment(at)
+    assert f">{at.replace(year=this_year):%a} 4 Nov, 09:05</time>" in pages.moment(at.replace(year=this_year))
+
+
 @pytest.mark.parametrize(
     ("count", "words"), [(0, "0 B"), (1700, "1.7 kB"), (25_400_000, "25 MB"), (2 * 1024**3, "2.1 GB")]
 )

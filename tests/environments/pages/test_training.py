@@ -6,6 +6,7 @@ from django.test import Client
 from environments.models import Bundle, Job
 from tests import projects
 from tests.environments.pages.conftest import signed_in
+from tests.factories import take
 
 TRAINING = "/p/default/training/"
 BOUNDARY = "otters"
@@ -70,7 +71,7 @@ def test_without_a_training_environment_the_button_says_so(ana_looks, bundle, pr
 
 
 def test_without_the_grant_nothing_is_trained(ben, bundle, worker):
-    ben.userobjectpermission_set.filter(permission__codename="training.write").delete()
+    take(ben, "training.write")
     browser = signed_in(ben)
     assert "training.write" in browser.get(TRAINING).content.decode()
     assert browser.post(TRAINING, {"bundle": bundle.pk}).status_code == 403

@@ -6,6 +6,7 @@ from django.test import Client
 from environments.models import TrainedModel
 from tests.archives import rasa_archive
 from tests.environments.pages.conftest import signed_in
+from tests.factories import take
 
 UPLOAD = "/p/default/upload/"
 BOUNDARY = "otters"
@@ -73,7 +74,7 @@ def test_a_form_of_another_site_stores_nothing(browser, token):
 
 
 def test_without_the_grant_nothing_is_read(ben, project):
-    ben.userobjectpermission_set.filter(permission__codename="models.write").delete()
+    take(ben, "models.write")
     looks = signed_in(ben)
     assert looks.get(UPLOAD).status_code == 403
     assert send(looks, "brisk-otter.tar.gz", rasa_archive(), "").status_code == 403

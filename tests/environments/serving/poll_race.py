@@ -21,7 +21,7 @@ from accounts.actor import API, Actor  # noqa: E402
 from environments.actions import promotions  # noqa: E402
 from environments.models import Environment, Replica  # noqa: E402
 from environments.serving import ledger, lookup, polls  # noqa: E402
-from tests.factories import EnvironmentFactory, TrainedModelFactory, UserFactory  # noqa: E402
+from tests.factories import EnvironmentFactory, TrainedModelFactory, administrator  # noqa: E402
 
 THREADS = 4
 
@@ -56,7 +56,7 @@ def web_process(number: int, count: int, name: str) -> None:
 def main(processes: int, count: int, name: str) -> None:
     call_command("migrate", verbosity=0)
     environment = EnvironmentFactory(name="production")
-    by = Actor(user=UserFactory(username="ana", is_superuser=True), via=API)
+    by = Actor(user=administrator("ana"), via=API)
     promotions.promote(environment=environment, model=TrainedModelFactory(name="brisk-otter"), by=by)
     connection.close()
     command = [sys.executable, "-m", "tests.environments.serving.poll_race"]

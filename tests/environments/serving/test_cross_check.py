@@ -76,3 +76,15 @@ def test_the_token_reaches_no_record(production, fake_rasa):
 def test_several_beats_are_harmless(production):
     now = timezone.now()
     assert [cross_check.check_due(now), cross_check.check_due(now)] == [1, 0]
+
+
+def test_a_token_that_cannot_be_read_is_told_and_holds_up_no_other_server(production, project, fake_rasa):
+    production.sealed_rasa_token = "s3cret"
+    production.save()
+    fake_rasa.load(model_id="abc")
+    other = EnvironmentFactory.build(project=project, name="other", url=fake_rasa.url, rasa_token="s3cret")
+    other.save()
+    found = check(production)
+    assert found.error.startswith("The rasa_token of the environment production was sealed with a key")
+    assert (found.version, found.model_id) == ("3.6.21", "")
+    assert ServerCheck.objects.get(environment=other).model_id == "abc"

@@ -197,10 +197,10 @@ def test_a_token_that_is_not_ours_opens_nothing(served, token):
 
 def test_rotation_keeps_the_token_before_for_a_while(served, django_now):
     old = service_tokens.service_token(served)
-    served.token_generation, served.token_rotated_at = 2, django_now
+    served.token_generation, served.previous_token_until = 2, django_now + timedelta(minutes=1)
     served.save()
     assert service_tokens.environment_of(old) == served
-    served.token_rotated_at = django_now - service_tokens.GRACE
+    served.previous_token_until = django_now
     served.save()
     assert service_tokens.environment_of(old) is None
     assert service_tokens.environment_of(service_tokens.service_token(served)) == served

@@ -201,6 +201,14 @@ def test_a_server_that_refuses_the_declared_token_makes_it_degraded(served, otte
     assert "refuses the token" in found.reasons[0]
 
 
+def test_a_server_that_refused_the_declared_token_from_the_first_is_not_said_to_have_no_model(served, otter):
+    replica(served, model=otter, proved=True, ago=20)
+    answers(served, "", error="It refuses the token that is declared for it.")
+    found = report(served, NOW)
+    assert found.sync == "in_sync"
+    assert not any("no model" in reason for reason in found.reasons)
+
+
 def test_a_server_that_answers_but_never_polls_points_to_its_token(served):
     answers(served)
     found = report(served, NOW)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from environments import errors
-from environments.actions import promotions
+from environments.actions import freezes, promotions
 from environments.decisions import LONGER_FOR_GOOD, TRIES, Answer, Record, Situation, broke_off, decide, forget_tries
 from environments.models import Environment, Listening, Promotion, TrainedModel
 from environments.serving import ledger, lookup, polls, replicas, settling
@@ -72,6 +72,7 @@ class Pure:
         self.cached: dict[str, Record] = {}
         self.rows: dict[str, Record] = {}
         self.away, self.busy = False, False
+        self.frozen = False
         self.listening_since = START
 
     def poll(self, replica: str, etag: str, now: float) -> str | None:
@@ -85,6 +86,7 @@ class Pure:
             interval=self.environment.pull_interval,
             proven=lambda: [hash_of(model) for model in self.proofs if model not in self.damaged],
             promotion=self.promotion.pk if self.promotion else None,
+            frozen=self.frozen,
         )
         decision = decide(record, etag=etag, known=etag in self.names, situation=situation, now=now)
         self._keep(replica, decision.record, notable=decision.notable)
@@ -120,6 +122,15 @@ class Pure:
             status=PromotionStatus.ROLLING_OUT if model else PromotionStatus.SUCCEEDED,
             created_at=ledger.at(now),
         )
+
+    def freeze(self, now: float) -> None:
+        self.frozen = True
+        self.environment.frozen_at = ledger.at(now)
+
+    def resume(self, model: str | None, now: float) -> None:
+        self.frozen, self.environment.frozen_at = False, None
+        if model != self.target:
+            self.promote(model, now)
 
     def stop(self) -> None:
         self.away = True
@@ -167,7 +178,7 @@ class Stored(Pure):
         if self.away:
             raise TimeoutError
         found = lookup.by_key(self.environment.pk)
-        pull = polls.Pull(self.environment, found.model, found.promotion)
+        pull = polls.Pull(self.environment, found.model, found.promotion, frozen=found.frozen)
         _, served = polls.take(
             environment=self.environment, pull=pull, name=replica, address="", etag=etag, serve=self._serve
         )
@@ -188,6 +199,17 @@ class Stored(Pure):
         chosen = self.models[model] if model else None
         promotions.promote(environment=self.environment, model=chosen, by=self.by)
         self.target = model
+
+    def freeze(self, now: float) -> None:
+        self.frozen = True
+        freezes.freeze_all(as_of=ledger.at(now), now=ledger.at(now))
+        self.environment.refresh_from_db()
+
+    def resume(self, model: str | None, now: float) -> None:
+        self.frozen, self.target = False, model
+        chosen = self.models[model] if model else None
+        freezes.resume(environment=self.environment, model=chosen, by=self.by)
+        self.environment.refresh_from_db()
 
     def stop(self) -> None:
         self.away = True
@@ -216,10 +238,23 @@ class Day:
     # What happens
 
     def promote(self, model: str | None) -> None:
-        if model is None or model not in self.control_plane.damaged:
+        if not self.control_plane.frozen and (model is None or model not in self.control_plane.damaged):
             self.control_plane.promote(model, self.servers.now)
             self._new_tries()
             SAID["promotions"] += 1
+
+    def freeze(self) -> None:
+        """A restore: the backup says of the tag what it says, and the servers have what they have."""
+        self.control_plane.freeze(self.servers.now)
+        self._new_tries()
+
+    def resume(self, model: str | None) -> None:
+        """Somebody decides: for that model, or where it cannot be for what the backup says."""
+        if self.control_plane.frozen:
+            chosen = self.control_plane.target if model in self.control_plane.damaged else model
+            self.control_plane.resume(chosen, self.servers.now)
+            self._new_tries()
+            SAID["decisions"] += 1
 
     def restart(self, replica: int, worker: int, after: float) -> None:
         self.servers.restart(replica, worker, after)
@@ -279,6 +314,11 @@ class Day:
             self.downloads[replica, given] += 1
             assert self.downloads[replica, given] <= self.allowed[replica], "downloads without end"
         empty = etag not in self.control_plane.names
+        if self.control_plane.frozen:
+            assert given is None or empty, "a server changed its model though nobody had decided"
+            assert given or not empty or not whole & set(self.control_plane.proofs), "left empty while frozen"
+            SAID["polls while frozen"] += 1
+            return given
         if empty and target and whole & {target if loads(target) else None, *self.control_plane.proofs}:
             assert given, "left empty while a model that loads is known"
         return given
@@ -292,6 +332,7 @@ class Day:
         target = self.control_plane.target
         SAID[f"times {found.sync.value}"] += 1
         SAID["times stuck"] += found.replicas.stuck > 0
+        assert not (self.control_plane.frozen and found.sync is Sync.ROLLING_OUT), "nothing rolls out while frozen"
         if found.sync is Sync.IN_SYNC:
             wrong = [process for process in self._heard() if process.loaded != target or process.loading]
             assert not wrong, f"not in sync: {wrong}"
@@ -310,6 +351,7 @@ class Day:
         self.heal()
         self.connect()
         self.start()
+        self.resume(self.control_plane.target)
         self.pass_time(seconds)
         downloads = self.downloads.copy()
         self.pass_time(5 * self.interval)
@@ -337,6 +379,8 @@ happenings = st.one_of(
     st.tuples(st.just("retry"), numbers),
     st.tuples(st.just("break_off"), numbers, st.integers(1, 5)),
     st.tuples(st.sampled_from(["heal", "connect", "flush", "stop", "start"])),
+    st.tuples(st.just("freeze")),
+    st.tuples(st.just("resume"), st.sampled_from([*MODELS, None])),
 )
 pauses = st.sampled_from([0.0, 0.7, 3.1, 9.3, 15.9, 40.3, 171.1])
 schedules = st.lists(st.tuples(happenings, pauses), max_size=20)
@@ -412,3 +456,38 @@ def test_a_server_that_loads_longer_than_three_intervals_is_not_silent():
 
 def test_transfers_that_break_off_make_no_model_stuck():
     run(day_of_one(), [(("break_off", 0, 5), 0.0), (("promote", "otter"), 100.0)])
+
+
+def frozen_day() -> Day:
+    """otter was proved, heron after it, and then the installation was restored."""
+    day = day_of_one()
+    for model in ("otter", "heron"):
+        day.promote(model)
+        day.pass_time(45.0)
+    day.freeze()
+    return day
+
+
+def test_frozen_a_server_that_starts_gets_the_last_proven_model_and_keeps_it():
+    day = frozen_day()
+    day.restart(0, 0, 0.1)
+    day.promote("fox")
+    day.pass_time(90.0)
+    assert {process.loaded for process in day.servers.processes} == {"heron"}
+
+
+def test_frozen_no_server_follows_the_tag_until_somebody_decided():
+    day = frozen_day()
+    day.control_plane.target = "otter"  # as an older backup has it
+    day.pass_time(90.0)
+    assert {process.loaded for process in day.servers.processes} == {"heron"}
+    day.resume("otter")
+    day.settles(90.0)
+    assert {process.loaded for process in day.servers.processes} == {"otter"}
+
+
+def test_a_decision_for_another_model_is_rolled_out_as_any_promotion():
+    day = frozen_day()
+    day.resume("fox")
+    day.settles(90.0)
+    assert {process.loaded for process in day.servers.processes} == {"fox"}

@@ -1,14 +1,18 @@
 """A training from claim to model, and each way it can end otherwise."""
 
+from dataclasses import replace
+
 import pytest
 from django.db import OperationalError
 
+from accounts.actions import api_tokens
 from accounts.models import Project
 from controlplane import celery_app
 from environments import stores
-from environments.actions import jobs, promotions
+from environments.actions import jobs, promotions, queue, trainings
 from environments.models import Job, TrainedModel
 from environments.states import JobKind
+from tests.factories import take
 from tests.fake_rasa import small_archive
 from workers.tasks import training
 
@@ -25,7 +29,7 @@ def ready(training_server, bundle, experimental):
 
 
 def run(by, **more):
-    job = jobs.submit(project=Project.objects.get(), by=by, **more)
+    job = trainings.submit(project=Project.objects.get(), by=by, **more)
     training.train(job.pk)
     job.refresh_from_db()
     return job
@@ -109,8 +113,8 @@ def test_a_bundle_that_is_gone_errors(ready, bundle, by_ben):
 
 
 def test_permissions_are_read_again_when_it_runs(ready, ben, by_ben):
-    job = jobs.submit(project=Project.objects.get(), by=by_ben, tags=["experimental"])
-    ben.userobjectpermission_set.filter(permission__codename="write").delete()
+    job = trainings.submit(project=Project.objects.get(), by=by_ben, tags=["experimental"])
+    take(ben, "environments.experimental.write")
     training.train(job.pk)
     job.refresh_from_db()
     assert (job.status, job.error_code) == ("failed", "missing-grant")
@@ -118,8 +122,18 @@ def test_permissions_are_read_again_when_it_runs(ready, ben, by_ben):
     assert not TrainedModel.objects.exists()
 
 
+def test_a_token_that_is_revoked_takes_its_training_with_it(ready, ben, by_ben):
+    token, _ = api_tokens.create(user=ben, name="ci", by=by_ben)
+    job = trainings.submit(project=Project.objects.get(), by=replace(by_ben, token=token), tags=["experimental"])
+    api_tokens.revoke(token=token, by=by_ben)
+    training.train(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == ("failed", "unauthorized")
+    assert not TrainedModel.objects.exists()
+
+
 def test_a_deactivated_user_trains_nothing(ready, ben, by_ben):
-    job = jobs.submit(project=Project.objects.get(), by=by_ben)
+    job = trainings.submit(project=Project.objects.get(), by=by_ben)
     ben.is_active = False
     ben.save()
     training.train(job.pk)
@@ -128,9 +142,17 @@ def test_a_deactivated_user_trains_nothing(ready, ben, by_ben):
     assert not TrainedModel.objects.exists()
 
 
-def test_a_fault_of_ours_errors_and_goes_to_the_log(ready, worker, by_ben, caplog):
-    worker.sealed_rasa_token = "not sealed at all"
+def test_a_token_that_cannot_be_read_ends_the_job_with_the_cure(ready, worker, by_ben):
+    worker.sealed_rasa_token = "sesame"
     worker.save()
+    job = run(by_ben)
+    assert (job.status, job.error_code) == ("errored", "secret-unreadable")
+    assert "give the secret again" in job.error_detail
+    assert "sesame" not in job.error_detail
+
+
+def test_a_fault_of_ours_errors_and_goes_to_the_log(ready, by_ben, settings, caplog):
+    settings.TRAINING_PATIENCE = "no number"
     job = run(by_ben)
     assert (job.status, job.error_code) == ("errored", "internal-error")
     assert "met a fault" in caplog.text
@@ -187,8 +209,8 @@ def test_a_run_under_which_the_database_goes_away_is_left_to_be_run_again(ready,
 
 def test_every_kind_of_job_has_its_task():
     celery_app.loader.import_default_modules()
-    assert set(jobs.TASKS) == set(JobKind)
-    assert set(jobs.TASKS.values()) <= set(celery_app.tasks)
+    assert set(queue.TASKS) == set(JobKind)
+    assert set(queue.TASKS.values()) <= set(celery_app.tasks)
 
 
 def test_every_periodic_step_has_its_task(settings):

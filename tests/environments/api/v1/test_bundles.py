@@ -3,8 +3,9 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from environments import stores
 from environments.models import Bundle
-from tests.factories import BundleFactory, ProjectFactory
+from tests.factories import BundleFactory, ProjectFactory, take
 from tests.projects import tarred, tree, zipped
 
 URL = "/api/v1/bundles/"
@@ -40,7 +41,7 @@ def test_a_tar_is_as_good(as_ben):
 def test_a_project_that_cannot_be_trained_from_is_told_why(as_ben):
     refused = send(as_ben, zipped(tree(data__nlu="nlu: [", data__rules=None)))
     assert (refused.status_code, refused.json()["type"]) == (422, "/problems/bundle-invalid")
-    assert "data/nlu.yml: line 1" in refused.json()["detail"]
+    assert "data/nlu.yml:1: " in refused.json()["detail"]
     assert not Bundle.objects.exists()
 
 
@@ -67,7 +68,7 @@ def test_an_outsider_sees_no_bundles(as_cy, bundle):
 
 @pytest.mark.parametrize("grant", ["training.read", "training.write"])
 def test_each_needs_its_grant(as_ben, ben, bundle, grant):
-    ben.userobjectpermission_set.filter(permission__codename=grant).delete()
+    take(ben, grant)
     answers = [send(as_ben)] if grant == "training.write" else [as_ben.get(URL), as_ben.get(f"{URL}{bundle.pk}/")]
     assert {(answer.status_code, answer.json()["grant"]) for answer in answers} == {(403, grant)}
 
@@ -77,3 +78,35 @@ def test_bundles_of_another_project_and_nonsense_are_not_there(as_ana, project):
     for name in (foreign.pk, 404, "nonsense", "9" * 30, "²"):
         assert as_ana.get(f"{URL}{name}/").status_code == 404
     assert as_ana.get(f"{URL}{foreign.pk}/?project=banking").status_code == 200
+
+
+def test_what_differs_between_two_bundles(as_ben):
+    first = send(as_ben).json()
+    second = send(as_ben, zipped(tree(data__more="nlu: [{intent: greet, examples: '- hey'}]"))).json()
+    found = as_ben.get(f"{URL}{second['id']}/diff/?against={first['id']}").json()
+    assert (found["a"], found["b"]) == (first["id"], second["id"])
+    assert found["intents"]["changed"] == [
+        {"intent": "greet", "examples_added": 1, "examples_removed": 0, "added": ["hey"], "removed": []}
+    ]
+    assert found["config"] == {}
+    assert as_ben.get(f"{URL}{second['id']}/diff/").status_code == 400
+    assert as_ben.get(f"{URL}{second['id']}/diff/?against=404").status_code == 404
+
+
+def test_a_bundle_whose_bytes_are_gone_cannot_be_compared(as_ben, bundle):
+    stores.bundles().delete(bundle.hash)
+    refused = as_ben.get(f"{URL}{bundle.pk}/diff/?against={bundle.pk}")
+    assert (refused.status_code, refused.json()["type"]) == (503, "/problems/bundle-damaged")
+
+
+def test_its_sender_says_which_version_it_is(as_ben):
+    said = {"commit": "3f2a1c9", "author": "Ana <ana@example.com>", "message": "Hear hey\n\nMore.", "ref": "main"}
+    made = send(as_ben, **said).json()
+    assert {name: made[name] for name in said} == said
+    refused = send(as_ben, tarred(), author="a\nb", ref="main")
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["author"])
+
+
+def test_what_is_odd_is_told_as_warnings(as_ben):
+    odd = send(as_ben, zipped(tree(data__more="nlu: [{intent: faq, examples: '- what'}]"))).json()
+    assert odd["warnings"] == ["data/more.yml:1: The intent faq is not in the domain. Add it under intents."]

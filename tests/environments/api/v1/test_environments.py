@@ -1,11 +1,11 @@
 """Environments over HTTP: read them, define them, change them, retire them."""
 
 import pytest
-from guardian.shortcuts import assign_perm
 
 from environments.actions import promotions
 from environments.models import Environment, Tag
-from tests.factories import EnvironmentFactory, ProjectFactory
+from tests.deploying import yaml
+from tests.factories import EnvironmentFactory, ProjectFactory, give
 
 URL = "/api/v1/environments/"
 STAGING = {"name": "staging", "url": "http://rasa-staging:5005", "token": "s3cret"}
@@ -36,6 +36,7 @@ def test_an_environment_has_the_documented_shape(production, otter, as_ana, by_a
     assert body.pop("sync") in ("unknown", "rolling_out")
     assert body.pop("model")["name"] == "brisk-otter"
     assert body == {
+        "frozen": None,
         "name": "production",
         "project": "default",
         "kind": "serving",
@@ -103,6 +104,27 @@ def test_an_environment_is_defined_and_its_token_never_shown(production, as_ana)
     assert (body["replicas"]["expected"], body["pull_interval"]) == (2, "learned")
     assert "s3cret" not in answer.content.decode()
     assert Environment.objects.get(name="staging").rasa_token == "s3cret"
+
+
+def test_one_that_is_defined_comes_with_the_files_that_are_generated_of_it(project, as_ana, settings, tmp_path):
+    settings.CONTROLPLANE_ENVIRONMENTS = tmp_path / "environments.yml"
+    settings.CONTROLPLANE_ENVIRONMENTS.write_text("rasa: {}\ndeployment: {version: 3.6.20, memory: 1g}\n")
+    compose = post(as_ana, replicas=2).json()["compose"]
+    assert compose["refused"] == ""
+    service = yaml(compose["service"])["rasa-staging"]
+    assert (service["image"], service["mem_limit"]) == ("rasa/rasa:3.6.20-full", "1g")
+    assert service["deploy"] == {"replicas": 2}
+    assert yaml(compose["endpoints"])["models"]["params"]["environment"] == "staging"
+    assert yaml(compose["credentials"]) == {"rest": None}
+    assert "s3cret" not in str(compose)
+
+
+def test_one_that_is_no_service_of_the_stack_says_why(project, as_ana, settings, tmp_path):
+    settings.CONTROLPLANE_ENVIRONMENTS = tmp_path / "environments.yml"
+    settings.CONTROLPLANE_ENVIRONMENTS.write_text("rasa: {}\n")
+    compose = post(as_ana, url="https://rasa.example.com").json()["compose"]
+    assert compose["service"] == compose["endpoints"] == compose["credentials"] == ""
+    assert "its address is not one of http" in compose["refused"]
 
 
 @pytest.mark.parametrize(("sent", "shown"), [(5, 5.0), (0.5, 0.5), (None, None), ("learned", "learned")])
@@ -209,7 +231,7 @@ def test_ben_reads_but_does_not_manage(staging, as_ben):
 
 
 def test_without_the_grant_to_read_there_is_nothing_to_see(production, as_cy, cy):
-    assign_perm("accounts.models.read", cy, production.project)
+    give(cy, production.project, "models.read")
     assert as_cy.get(URL).json()["grant"] == "environments.read"
     assert as_cy.get(f"{URL}production/").status_code == 404
 

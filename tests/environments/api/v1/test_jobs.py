@@ -2,15 +2,16 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 
-from environments.actions import jobs
+from environments.actions import job_logs, jobs, queue
 from environments.api.limits import WAITS
 from environments.errors import TrainingFailed
 from environments.models import Job
-from tests.factories import BundleFactory, JobFactory, ProjectFactory
+from tests.factories import BundleFactory, JobFactory, ProjectFactory, give, take
 from workers.tasks import training
 
 URL = "/api/v1/jobs/"
@@ -86,7 +87,7 @@ def test_what_cannot_be_now_is_a_conflict(as_ben, production, otter, worker):
 def test_a_broken_config_is_told_with_its_line(as_ben, worker):
     BundleFactory()
     refused = submit(as_ben, config="pipeline:\n- name: [")
-    assert (refused.status_code, "config: line" in refused.json()["detail"]) == (422, True)
+    assert (refused.status_code, "config:2: " in refused.json()["detail"]) == (422, True)
 
 
 def test_a_tag_needs_its_own_grant(as_ben, production, worker):
@@ -105,7 +106,7 @@ def test_an_outsider_sees_no_jobs(as_cy, worker):
 @pytest.mark.parametrize("grant", ["training.read", "training.write"])
 def test_each_needs_its_grant(as_ben, ben, worker, grant):
     job = JobFactory()
-    ben.userobjectpermission_set.filter(permission__codename=grant).delete()
+    take(ben, grant)
     answers = [submit(as_ben)] if grant == "training.write" else [as_ben.get(URL), as_ben.get(f"{URL}{job.pk}/")]
     assert {(answer.status_code, answer.json()["grant"]) for answer in answers} == {(403, grant)}
 
@@ -163,3 +164,85 @@ def in_thread(change) -> None:
         change()
     finally:
         connection.close()
+
+
+# Logs
+
+
+def log(client, job, **query):
+    return client.get(f"{URL}{job.pk}/log/", query)
+
+
+def test_a_log_is_followed_by_its_offset_until_it_is_done(as_ben, project):
+    job = queue.claim(JobFactory().pk, worker="here")
+    assert log(as_ben, job).json() == {"text": "", "next_offset": 0, "done": False}
+    job_logs.append(job=job, text="one\n")
+    assert log(as_ben, job).json() == {"text": "one\n", "next_offset": 4, "done": False}
+    job_logs.append(job=job, text="two\n")
+    assert log(as_ben, job, offset=4).json() == {"text": "two\n", "next_offset": 8, "done": False}
+    jobs.stop(job=job, problem=TrainingFailed("Intent greet has no examples."))
+    assert log(as_ben, job, offset=8).json() == {"text": "", "next_offset": 8, "done": True}
+
+
+def test_a_log_is_not_done_before_its_end_is_read(as_ben, project):
+    job = queue.claim(JobFactory().pk, worker="here")
+    job_logs.append(job=job, text="x" * 900_000)
+    jobs.end_cancelled(job=job)
+    assert [log(as_ben, job, offset=offset).json()["done"] for offset in (0, 800_000)] == [False, True]
+
+
+@pytest.mark.parametrize("offset", ["-1", "1.5", "x", "", "9" * 30])
+def test_an_offset_that_is_none_is_refused(as_ben, project, offset):
+    refused = log(as_ben, JobFactory(), offset=offset)
+    assert (refused.status_code, refused.json()["type"]) == (400, "/problems/bad-request")
+
+
+def test_the_log_of_a_job_belongs_to_its_project(as_ben, project):
+    assert log(as_ben, JobFactory(project=ProjectFactory(name="banking"))).status_code == 404
+
+
+# Cancelling
+
+
+def cancel(client, job):
+    return client.post(f"{URL}{job.pk}/cancel/")
+
+
+def test_a_queued_job_is_cancelled_at_once(as_ben, project):
+    answer = cancel(as_ben, JobFactory())
+    assert (answer.status_code, answer.json()["status"], answer.json()["cancelled_by"]) == (202, "cancelled", "ben")
+
+
+def test_a_running_job_is_asked_to_stop(as_ben, project):
+    job = queue.claim(JobFactory().pk, worker="here")
+    for _ in range(2):
+        answer = cancel(as_ben, job)
+        assert (answer.status_code, answer.json()["status"]) == (202, "running")
+        assert answer.json()["cancel_asked_at"] is not None
+
+
+def test_a_job_that_has_ended_cannot_be_cancelled(as_ben, project):
+    refused = cancel(as_ben, JobFactory(status="succeeded"))
+    assert (refused.status_code, refused.json()["type"], refused.json()["status"]) == (409, "/problems/job-ended", 409)
+    assert cancel(as_ben, JobFactory(project=ProjectFactory(name="banking"))).status_code == 404
+
+
+def test_the_jobs_of_a_kind_are_for_who_may_read_that_kind(as_ben, ben, project):
+    training, evaluation = JobFactory(), JobFactory(kind="evaluation")
+    take(ben, "evaluations.read")
+    assert as_ben.get(f"{URL}{evaluation.pk}/").json()["grant"] == "evaluations.read"
+    assert [job["id"] for job in as_ben.get(URL).json()["results"]] == [str(training.pk)]
+    give(ben, project, "evaluations.read")
+    take(ben, "training.read")
+    assert as_ben.get(f"{URL}{evaluation.pk}/").status_code == 200
+    assert as_ben.get(f"{URL}{training.pk}/").json()["grant"] == "training.read"
+
+
+def test_a_queued_job_tells_its_position_and_how_long_it_may_wait(as_ben, worker, django_now):
+    JobFactory(status="succeeded", started_at=django_now - timedelta(seconds=60), finished_at=django_now)
+    first, second = JobFactory.create_batch(2)
+    alone = as_ben.get(f"{URL}{second.pk}/").json()
+    assert (alone["position"], alone["expected_wait"]) == (2, 60.0)
+    listed = [(row["id"], row["position"], row["expected_wait"]) for row in as_ben.get(URL).json()["results"]]
+    assert listed[:2] == [(str(second.pk), 2, 60.0), (str(first.pk), 1, 0.0)]
+    assert listed[2][1:] == (None, None)

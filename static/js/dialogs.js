@@ -1,0 +1,94 @@
+import { $, $$, dialog, refresh, toast } from "./page.js";
+
+// Dialogs
+
+function openDialog() {
+  const box = dialog();
+  box.classList.toggle("narrow", Boolean($(".narrow", box)));
+  if (!box.open) box.showModal();
+  $("[autofocus]", box)?.focus();
+}
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (!event.detail.target.matches("[data-root]")) return;
+  for (const menu of $$("details.menu[open]")) menu.open = false;
+  gate(event.detail.target);
+  if (event.detail.target.id === "dialog-body") openDialog();
+});
+
+document.addEventListener("close", (event) => {
+  if (event.target.id !== "dialog") return;
+  $("#dialog-body").replaceChildren();
+  refresh();
+}, true);
+
+// Menus close on Escape and on a click elsewhere
+
+document.addEventListener("click", (event) => {
+  for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  const box = dialog();
+  if (box && event.target === box) box.close();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    for (const menu of $$("details.menu[open]")) {
+      menu.open = false;
+      $("summary", menu).focus();
+    }
+  }
+});
+
+// Buttons that say why they are off stay reachable by keyboard, and do nothing
+
+document.addEventListener("click", (event) => {
+  const off = event.target.closest("[aria-disabled=true]");
+  if (off) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (off.title) toast(off.title);
+  }
+}, true);
+
+// Typing the name of a protected environment unlocks its button
+
+function gate(root) {
+  for (const field of $$("[data-confirm]", root)) {
+    const button = $("[data-gated]", field.form);
+    if (!button) continue;  // Off for another reason.
+    const check = () => { button.disabled = field.value.trim() !== field.dataset.confirm; };
+    field.addEventListener("input", check);
+    check();
+  }
+}
+
+gate(document);
+
+// Copying
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const text = button.dataset.copy || $("pre, code", button.parentElement).textContent;
+  await navigator.clipboard.writeText(text);
+  button.classList.add("copied");
+  toast("Copied");
+  setTimeout(() => button.classList.remove("copied"), 1500);
+});
+
+// Light and dark
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-theme-form]")) return;
+  event.preventDefault();
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+});
+
+// Filters apply as they are changed
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("form.filters select")) event.target.form.requestSubmit();
+});

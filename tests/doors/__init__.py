@@ -1,0 +1,1 @@
+"""Nobody gets through a door they may not: every route, asked by everybody there is."""
