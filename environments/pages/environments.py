@@ -23,7 +23,7 @@ from environments.pages.access import PageRequest, page
 from environments.pages.commands import curl, public_url
 from environments.pages.overview import Card, cards
 from environments.serving import replicas as ledger_of_replicas
-from environments.serving import service_tokens
+from environments.serving import service_tokens, turned_away
 from environments.states import Kind
 
 ENTRIES = 20
@@ -100,6 +100,9 @@ def _tab(request: PageRequest, card: Card, tab: str) -> live.Piece | None:
     if tab == "replicas":
         context = {"card": card, "environment": environment, "report": card.report}
         return live.piece(request, "replicas", "environments/replicas.html", context)
+    if tab == "connect":
+        context = {"environment": environment, "report": card.report, "turned_away": turned_away.last(environment)}
+        return live.piece(request, "heard", "environments/heard.html", context)
     if tab == "engine":
         return containers.piece(request, card)
     return None

@@ -9,6 +9,7 @@ from environments.models import Environment, Promotion
 from environments.pages import connect
 from environments.pages.access import PageRequest
 from environments.pages.commands import public_url
+from environments.serving import turned_away
 from environments.serving.reports import EnvironmentReport
 from environments.states import Kind, PromotionStatus
 
@@ -37,6 +38,7 @@ def context(request: PageRequest, reports: Sequence[EnvironmentReport], models: 
         "environment": first.environment,
         "snippets": connect.snippets(first.environment, public_url(request), show_token=False),
         "seen": _heard(reports),
+        "turned_away": turned_away.last(first.environment),
         "models": models,
         "promoted": any(report.model for report in owners),
     }

@@ -13,13 +13,14 @@ from django.views.decorators.http import require_POST
 from accounts import problems
 from accounts.problems import Problem
 from environments import permissions, receiving
-from environments.actions import trainings
+from environments.actions import queue, trainings
 from environments.api import uploads
 from environments.api.scope import find_bundle
-from environments.models import Bundle, Job
+from environments.models import Bundle, Job, ServerCheck
 from environments.pages import drawings, live
 from environments.pages.access import PageRequest, page
 from environments.pages.uploads import check_csrf
+from environments.serving.reports import FAILURES_THAT_COUNT
 
 JOBS = 50
 BUNDLES = 20
@@ -31,7 +32,16 @@ RAISED = (problems.MissingGrant, problems.NotFound, problems.CsrfFailed)
 def _jobs(request: PageRequest) -> live.Piece:
     permissions.check_can_read_training(request.actor, request.project)
     found = Job.objects.visible_to(request.actor, request.project).select_related("result")[:JOBS]
-    return live.piece(request, "jobs", "training/jobs.html", {"jobs": list(found)})
+    return live.piece(request, "jobs", "training/jobs.html", {"jobs": list(found), "silent": _silent(request)})
+
+
+def _silent(request: PageRequest) -> ServerCheck | None:
+    """The last check of the Rasa server that would train, where it did not answer."""
+    if settings.TRAINING_RUNTIME != "server":
+        return None
+    trainer = queue.trainers([request.project.pk]).get(request.project.pk)
+    failed = ServerCheck.objects.filter(environment=trainer, failures__gte=FAILURES_THAT_COUNT)
+    return failed.select_related("environment").first() if trainer else None
 
 
 def _why_not(request: PageRequest) -> str:

@@ -1,5 +1,6 @@
 """What templates of pages share: icons, times, signs of state, the entries of the rail."""
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -135,6 +136,7 @@ TAB_OF = dict.fromkeys(("roles", "role", "new-role", "delete-role"), "roles") | 
 ASKED = 3
 
 DAY = 86400
+BETWEEN_BACKTICKS = re.compile(r"`([^`\n]+)`")
 
 
 @lru_cache(maxsize=256)
@@ -163,6 +165,13 @@ def verdict_icon(tone: Tone) -> SafeString:
     """The sign before the one sentence, with a word for those who do not see it."""
     name, word, css = SIGNS[f"verdict-{tone}"]
     return format_html('<span class="{}">{}<span class="visually-hidden">{}:</span></span>', css, _icon(name, 20), word)
+
+
+@register.filter
+def prose(text: str) -> SafeString:
+    """A message as the API sends it: what it writes between backticks is something to type."""
+    parts = ((part,) for part in BETWEEN_BACKTICKS.split(text))
+    return SafeString("").join(format_html("<code>{}</code>" if n % 2 else "{}", *part) for n, part in enumerate(parts))
 
 
 @register.filter

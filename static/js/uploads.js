@@ -1,4 +1,4 @@
-import { $, $$ } from "./page.js";
+import { $, $$, prose } from "./page.js";
 
 // Uploads: one request per archive, with progress, and the exact reason when one is refused
 
@@ -17,11 +17,11 @@ function upload(file, form, line) {
     const finish = (tone, text, link) => {
       bar.remove();
       state.className = `state ${tone}`;
-      state.textContent = text;
+      state.replaceChildren(...prose(text));
       if (link) {
         const anchor = document.createElement("a");
         anchor.href = link;
-        anchor.textContent = "Open it";
+        anchor.textContent = form.dataset.next;
         state.append(" ", anchor);
       }
       done();

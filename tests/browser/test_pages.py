@@ -62,7 +62,7 @@ def upload(page) -> str:
     sent = new_archive()
     page.goto("/p/default/upload/")
     page.locator("input[type=file]").set_input_files(sent)
-    expect(page.locator(".upload .state")).to_have_text("Stored. Open it")
+    expect(page.locator(".upload .state")).to_have_text("Stored. Open it to promote it")
     return str(sent["name"]).removesuffix(".tar.gz")
 
 
@@ -174,7 +174,7 @@ def test_files_are_dropped(page):
         [sent["name"], list(sent["buffer"])],
     )
     page.dispatch_event(".drop", "drop", {"dataTransfer": transfer})
-    expect(page.locator(".upload .state")).to_have_text("Stored. Open it")
+    expect(page.locator(".upload .state")).to_have_text("Stored. Open it to promote it")
 
 
 def test_the_menu_of_a_model(page):

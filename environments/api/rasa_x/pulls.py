@@ -16,17 +16,18 @@ from rest_framework.request import Request
 
 from accounts.authentication import bearer, is_of_a_server, peer_address
 from accounts.models.project import DEFAULT as DEFAULT_PROJECT
-from accounts.problems import NotFound
+from accounts.problems import NotFound, Unauthorized
 from environments import permissions
 from environments.api.archives import archive_response, not_modified
 from environments.api.rasa_x.routes import in_project
 from environments.api.schema import rasa_refusals
 from environments.api.views import RasaXView
 from environments.decisions import Answer, Decision
+from environments.errors import WrongServiceToken
 from environments.metric_families import PollAnswer
 from environments.models import TrainedModel
 from environments.names import PRODUCTION
-from environments.serving import polls, traffic
+from environments.serving import polls, traffic, turned_away
 
 PARAMETERS = [
     OpenApiParameter("token", str, description="Service token; better sent as `Authorization: Bearer`."),
@@ -91,7 +92,13 @@ def no_model(tag: str) -> NotFound:
 def pull(request: HttpRequest, token: str, project: str, tag: str) -> HttpResponseBase:
     """Answer a Rasa server. A GET with `If-None-Match` of one entity tag is a poll and goes into the ledger."""
     environment = request.GET.get("environment", "")
-    found = polls.find_pull(token=token, project=project, tag=tag, environment=environment)
+    address = peer_address(request)
+    replica = polls.replica_name(request.GET.get("replica"), address)
+    try:
+        found = polls.find_pull(token=token, project=project, tag=tag, environment=environment)
+    except (Unauthorized, WrongServiceToken):
+        turned_away.note(project=project, tag=tag, name=replica, address=address)
+        raise
     etag = polls.entity_tag(request.headers.get("If-None-Match"))
     if found.environment is None and etag is not None and polls.keeps(found, etag):
         return not_modified(f'"{etag}"')
@@ -99,8 +106,6 @@ def pull(request: HttpRequest, token: str, project: str, tag: str) -> HttpRespon
         if found.model is None:
             raise no_model(tag)
         return archive_response(request, found.model)
-    address = peer_address(request)
-    replica = polls.replica_name(request.GET.get("replica"), address)
     broke_off = partial(polls.transfer_broke_off, environment=found.environment, name=replica, etag=etag)
     counted = partial(traffic.polled, project, found.environment.name)
     try:

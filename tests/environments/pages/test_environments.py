@@ -214,3 +214,18 @@ def test_the_line_to_start_one_has_the_declared_port_and_a_name_that_no_server_h
     assert "HOSTNAME=rasa-production-1 rasa run --enable-api --port 5007" in ana_looks.get(page).content.decode()
     Replica.objects.create(environment=production, name="rasa-production-1", first_seen_at=now, last_poll_at=now)
     assert "HOSTNAME=rasa-production-2 rasa run" in ana_looks.get(page).content.decode()
+
+
+def test_connect_tells_which_server_asks_and_which_is_turned_away(ana_looks, client, production):
+    page = f"{PRODUCTION}connect/"
+    assert "Not seen yet" in ana_looks.get(page).content.decode()
+    query = {"replica": "<b>rasa-7</b>", "token": "cps_1_guessed"}
+    client.get("/api/projects/default/models/tags/production", query, headers={"If-None-Match": "new"})
+    poll(client, production, "rasa-1", status=404)
+    html = ana_looks.get(page).content.decode()
+    assert "Not seen yet" not in html
+    text = " ".join(unescape(strip_tags(html)).split())
+    assert "rasa-1 Empty asked just now" in text
+    assert "<code>&lt;b&gt;rasa-7&lt;/b&gt;</code>" in html
+    assert "was turned away just now: its token does not open production." in text
+    assert "cps_1_guessed" not in html

@@ -177,3 +177,11 @@ def test_a_session_of_an_earlier_version_begins_anew(ana_looks, bot, production)
     session["talks"] = {str(production.pk): {"id": "page-1", "said": [{"who": "user", "text": "hi"}]}}
     session.save()
     assert ana_looks.get(TALK).status_code == 200
+
+
+def test_a_server_that_cannot_be_reached_is_named(ana_looks, production):
+    production.url = "http://127.0.0.1:9"
+    production.save()
+    html = ana_looks.post(TALK, {"environment": "production", "message": "hi"}).text
+    assert "No connection could be made. It is asked at <code>http://127.0.0.1:9</code>;" in html
+    assert 'href="/p/default/environments/production/connect/">Connect</a> tells how to change that' in html

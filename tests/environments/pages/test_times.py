@@ -47,3 +47,17 @@ def test_every_state_has_a_sign():
     }.items():
         for state in states:
             assert "<svg" in pages.sign(kind, state)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Run `rasa train`, then `x`.", "Run <code>rasa train</code>, then <code>x</code>."),
+        ("`<b>` & <b>", "<code>&lt;b&gt;</code> &amp; &lt;b&gt;"),
+        ("one ` alone", "one ` alone"),
+        ("`` of nothing", "`` of nothing"),
+        ("", ""),
+    ],
+)
+def test_what_is_to_be_typed_is_shown_as_code(message, shown):
+    assert pages.prose(message) == shown

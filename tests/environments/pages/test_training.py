@@ -2,8 +2,9 @@
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from environments.models import Bundle, Job
+from environments.models import Bundle, Job, ServerCheck
 from tests import projects
 from tests.environments.pages.conftest import signed_in
 from tests.factories import take
@@ -81,3 +82,12 @@ def test_without_the_grant_nothing_is_trained(ben, bundle, worker):
 def test_an_outsider_trains_nothing(cy_looks, bundle):
     assert cy_looks.post(TRAINING, {"bundle": bundle.pk}).status_code == 404
     assert send_bundle(cy_looks, projects.zipped(), "").status_code == 404
+
+
+def test_a_server_that_would_train_and_does_not_answer_is_told_before_one_waits_for_it(browser, worker):
+    check = ServerCheck.objects.create(environment=worker, due_at=timezone.now(), failures=1, error="No connection.")
+    assert "does not answer at" not in browser.get(TRAINING).text
+    check.failures = 2
+    check.save()
+    shown = f"worker trains, and does not answer at <code>{worker.url}</code>: No connection. A training waits"
+    assert shown in browser.get(TRAINING).text
