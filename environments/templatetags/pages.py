@@ -9,7 +9,7 @@ from django import template
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
 
@@ -170,8 +170,9 @@ def verdict_icon(tone: Tone) -> SafeString:
 @register.filter
 def prose(text: str) -> SafeString:
     """A message as the API sends it: what it writes between backticks is something to type."""
-    parts = ((part,) for part in BETWEEN_BACKTICKS.split(text))
-    return SafeString("").join(format_html("<code>{}</code>" if n % 2 else "{}", *part) for n, part in enumerate(parts))
+    parts = BETWEEN_BACKTICKS.split(text)
+    shown = (format_html("<code>{}</code>" if n % 2 else "{}", part) for n, part in enumerate(parts))
+    return format_html_join("", "{}", ((part,) for part in shown))
 
 
 @register.filter
