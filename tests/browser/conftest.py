@@ -5,13 +5,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests import services
 from tests.browser.installation import Installation
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PASSWORD = "otters-swim-in-rivers"
+# Milliseconds until what a page is to do, or to show, counts as missing. How fast it is is measured by `make bench`.
+PATIENCE = 15_000
+expect.set_options(timeout=PATIENCE)
 WIDE, NARROW = {"width": 1360, "height": 860}, {"width": 390, "height": 844}
 
 
@@ -62,7 +65,7 @@ def contexts(site, browser):
 
     def make(**options: object) -> tuple[BrowserContext, Watched]:
         context = browser.new_context(**{"viewport": WIDE, "base_url": site.url, **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         made.append((context, Watched(context, urlsplit(site.url).netloc)))
         return made[-1]
 
