@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from django.utils import timezone
+from xdist.scheduler import LoadFileScheduling
 
 from accounts.actions import api_tokens
 from accounts.actor import API, Actor
@@ -64,11 +65,28 @@ def pytest_configure(config):
         cache_settings["LOCATION"] = f"{url}/{int(database) - int(number)}"
 
 
+# What starts containers and real Rasa servers: two of these at a time are more than two cores serve in time.
+SERVERS = ("tests/docker/", "tests/flows/", "tests/bad_days/test_real_rasa", "tests/bad_days/test_local_rasa")
+LONG = (*SERVERS, "tests/environments/api/test_odd_requests.py", "tests/bad_days/", "tests/browser/")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Those that wait for other programs or take long come first, so that several processes of one run end together."""
-    first = ("docker", "bad_days", "flows", "browser")
-    items.sort(key=lambda item: item.path.parent.name not in first and item.path.name != "test_odd_requests.py")
+    order = [*LONG, ""]
+    items.sort(key=lambda item: next(n for n, path in enumerate(order) if item.nodeid.startswith(path)))
+
+
+class OneOfThemAtATime(LoadFileScheduling):
+    """A file goes to one process of a run; all that start `SERVERS` go to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "servers" if nodeid.startswith(SERVERS) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return OneOfThemAtATime(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.hookimpl(tryfirst=True)
