@@ -29,7 +29,8 @@ class Part(NamedTuple):
 
 
 PARTS = (
-    Part("Use it", ("concepts", "training", "evaluations", "pipelines", "conversations", "notifications", "access")),
+    Part("Begin", ("first-steps", "concepts")),
+    Part("Use it", ("training", "evaluations", "pipelines", "conversations", "notifications", "access")),
     Part("Run it", ("deploying", "compose", "engine", "kubernetes", "configuration", "operations", "metrics")),
     Part("Come from elsewhere", ("migrating-from-rasa-x", "ci", "cli")),
     Part("Look it up", ("states", "errors", "architecture", "benchmarks")),
