@@ -65,32 +65,42 @@ def pytest_configure(config):
         cache_settings["LOCATION"] = f"{url}/{int(database) - int(number)}"
 
 
-# What starts containers and real Rasa servers: two of these at a time are more than two cores serve in time.
-SERVERS = ("tests/docker/", "tests/flows/", "tests/bad_days/test_real_rasa", "tests/bad_days/test_local_rasa")
-LONG = (*SERVERS, "tests/environments/api/test_odd_requests.py", "tests/bad_days/", "tests/browser/")
+# Tests that start servers, in two chains: more than two of them at a time are not served in time by two cores.
+CHAINS = {
+    "servers": (
+        *("tests/docker/", "tests/flows/", "tests/browser/"),
+        *("tests/bad_days/test_real_", "tests/bad_days/test_local_"),
+    ),
+    "installations": ("tests/bad_days/",),
+}
+# The priority of all others beside them, as `nice` counts.
+LEFTOVERS = 5
+
+
+def chain_of(nodeid: str) -> str | None:
+    return next((chain for chain, paths in CHAINS.items() if nodeid.startswith(paths)), None)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Those that wait for other programs or take long come first, so that several processes of one run end together."""
-    order = [*LONG, ""]
-    items.sort(key=lambda item: next(n for n, path in enumerate(order) if item.nodeid.startswith(path)))
+    """The chains come first, for they are long."""
+    order = [*CHAINS, None]
+    items.sort(key=lambda item: order.index(chain_of(item.nodeid)))
 
 
-class OneOfThemAtATime(LoadFileScheduling):
-    """A file goes to one process of a run; all that start `SERVERS` go to the same."""
+class ChainsThenFiles(LoadFileScheduling):
+    """A chain goes to one process of a run, and so does any other file."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "servers" if nodeid.startswith(SERVERS) else super()._split_scope(nodeid)
+        return chain_of(nodeid) or super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    return OneOfThemAtATime(config, log) if config.option.dist == "loadfile" else None
+    return ChainsThenFiles(config, log) if config.option.dist == "loadfile" else None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item):
+def require_services(item: pytest.Item) -> None:
     """A test whose service is missing is skipped with the reason; where services are required, it fails."""
     for marker in item.iter_markers():
         reason = services.missing(marker.name) if marker.name in services.SERVICES else None
@@ -98,6 +108,14 @@ def pytest_runtest_setup(item):
             pytest.fail(reason, pytrace=False)
         if reason:
             pytest.skip(reason)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Beside the chains everything else takes what they leave: many of them measure time."""
+    if "PYTEST_XDIST_WORKER" in os.environ and chain_of(item.nodeid) is None:
+        os.setpriority(os.PRIO_PROCESS, 0, LEFTOVERS)
+    require_services(item)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -279,5 +279,5 @@ def _missing(evidence: Evidence, counts: Counts) -> str:
         return f"{missing}."
     return (
         f"{missing}: the server answers, but no replica polls. Compare its endpoints.yml with the Connect tab; a wrong "
-        "token is invisible on the Rasa side."
+        "token is invisible on the Rasa side, and told on the Connect tab."
     )

@@ -332,13 +332,15 @@ def test_a_server_with_a_wrong_service_token_is_shown(shop):
     report = shop.watch(says("a wrong token is invisible"), "the wrong token", environment="locked")[-1].report
     assert (report["health"], report["replicas"]["live"]) == ("degraded", 0)
     assert report["sync"] != "in_sync"
+    connect = page(shop.control_plane, "/p/default/environments/locked/connect/")
+    assert "<code>locked-1</code> at <code>127.0.0.1</code> was turned away" in connect
 
 
-def page(control_plane):
-    """The page of the environment, as a person sees it."""
+def page(control_plane, path="/p/default/environments/shop/"):
+    """A page as a person sees it; else that of the environment."""
     with httpx.Client(base_url=control_plane.url, follow_redirects=True, timeout=30) as browser:
         form = browser.get("/sign-in/").text
         token = form.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
         credentials = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": token}
         browser.post("/sign-in/", data=credentials, headers={"Referer": control_plane.url}).raise_for_status()
-        return browser.get("/p/default/environments/shop/").raise_for_status().text
+        return browser.get(path).raise_for_status().text

@@ -141,7 +141,7 @@ def test_a_new_version_before_the_database_is_prepared_says_so_waits_and_goes_on
         control_plane.run(NEWEST.format(record="record_applied"))
     wait_until(lambda: ready(control_plane, "web-2") == (200, "ok"), 30, "one that is ready by itself")
     wait_until(lambda: "is over" in control_plane.log("default-2"), 30, "a worker that goes on by itself")
-    assert control_plane.run(WAITS) == "False"
+    wait_until(lambda: control_plane.run(WAITS) == "False", 30, "its word that it waits, taken back")
     assert control_plane.log("web-2").count("The database lacks") == 1
     for part in ("web-2", "default-2"):
         control_plane.kill(part)

@@ -93,7 +93,7 @@ def kill(stack, traffic, *services):
     for victim in victims:
         victim.start()
     stack.wait_for_web()
-    live.wait_until(lambda: all(alive(victim) for victim in victims), 120, f"health of {services}")
+    live.wait_until(lambda: all(alive(victim) for victim in victims), 300, f"health of {services}")
     return traffic.between(begun, ended)
 
 
