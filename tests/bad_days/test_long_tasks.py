@@ -42,7 +42,7 @@ def test_a_disk_that_hangs_holds_the_scrub_and_the_sweep_and_no_job(control_plan
     with (archives / "lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         control_plane.run(START)
-        wait_until(lambda: control_plane.run(BEGUN).strip() == "2", 60, "a scrub and a sweep")
+        wait_until(lambda: control_plane.run(BEGUN).strip() == "2", 180, "a scrub and a sweep")
         job = http.post("/api/v1/jobs/", json={"kind": "training"}).json()["id"]
         for message in (control_plane.home / "broker" / "messages" / "training").glob("*.msg"):
             message.unlink()

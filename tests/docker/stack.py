@@ -89,7 +89,9 @@ class Stack:
 
     def _configure(self, image: str) -> None:
         subprocess.run(["make", "-s", "env"], cwd=self.folder, env=self.environment, check=True, capture_output=True)
-        network = f"10.{random.randrange(200, 250)}.{random.randrange(256)}"
+        # Not by the seed of the run: what one that was killed left behind must not be in the way of the next.
+        chance = random.SystemRandom()
+        network = f"10.{chance.randrange(200, 250)}.{chance.randrange(256)}"
         settings = {
             "CONTROLPLANE_IMAGE": image,
             "POSTGRES_IMAGE": images.POSTGRES,
