@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -12,7 +12,7 @@ from accounts.actions import api_tokens
 from accounts.actor import API, Actor
 from controlplane import fitness
 from environments import metric_families as families
-from environments.actions import jobs, promotions, queue, slots
+from environments.actions import jobs, promotions, queue, slots, tallies
 from environments.metrics.installation import PARTS, STEPS
 from environments.models import Instance, Job, Promotion, Proof, Slot
 from environments.serving import listening, service_tokens, traffic
@@ -83,6 +83,18 @@ def test_it_comes_as_prometheus_reads_it(as_ana, production):
     response = as_ana.get("/metrics", headers={"accept": "application/openmetrics-text;version=1.0.0"})
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert as_ana.get("/metrics/").status_code == 200
+
+
+def test_a_count_that_fails_is_logged_and_undoes_nothing(by_ana, production, stored_model, committed, caplog):
+    def away(execute, sql, params, many, context):
+        if sql == tallies.ADD:
+            raise OperationalError("server closed the connection unexpectedly")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(away), committed():
+        done = promotions.promote(environment=production, model=stored_model("brisk-otter"), by=by_ana)
+    assert Promotion.objects.filter(pk=done.promotion.pk).exists()
+    assert "server closed the connection" in caplog.text
 
 
 def test_a_promotion_is_counted_from_its_start_to_its_proof(
