@@ -2,10 +2,15 @@ import { $, $$, dialog, refresh, toast } from "./page.js";
 
 // Dialogs
 
-function openDialog() {
+let opener = "";
+
+function openDialog(by) {
   const box = dialog();
   box.classList.toggle("narrow", Boolean($(".narrow", box)));
-  if (!box.open) box.showModal();
+  if (!box.open) {
+    opener = ($("summary", by.closest("details.menu") ?? by) ?? by).id;
+    box.showModal();
+  }
   $("[autofocus]", box)?.focus();
 }
 
@@ -13,13 +18,15 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (!event.detail.target.matches("[data-root]")) return;
   for (const menu of $$("details.menu[open]")) menu.open = false;
   gate(event.detail.target);
-  if (event.detail.target.id === "dialog-body") openDialog();
+  if (event.detail.target.id === "dialog-body") openDialog(event.detail.requestConfig.elt);
 });
 
 document.addEventListener("close", (event) => {
   if (event.target.id !== "dialog") return;
   $("#dialog-body").replaceChildren();
   refresh();
+  // The browser leads back to what opened it, unless that was replaced meanwhile or is out of sight.
+  if (document.activeElement === document.body) document.getElementById(opener)?.focus();
 }, true);
 
 // Menus close on Escape and on a click elsewhere

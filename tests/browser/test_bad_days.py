@@ -211,10 +211,22 @@ def test_one_promotes_from_the_overview_by_the_keyboard_alone(page):
     page.keyboard.press("Enter")
     expect(dialog.get_by_text(re.compile("Live: 2 of 2"))).to_be_visible()
     expect(dialog.get_by_role("button", name="Close", exact=True).last).to_be_focused()
+    # What opened the dialog was replaced meanwhile.
+    expect(page.locator("#card-experimental")).to_contain_text(model)
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    expect(page.locator("#card-experimental")).to_contain_text(model)
     expect(page.locator("#experimental-promote")).to_be_focused()
+
+
+def test_what_a_menu_opened_leads_back_to_the_menu(page):
+    page.goto("/p/default/models/")
+    button = page.locator("summary[aria-label^='Actions for']").first
+    button.press("Enter")
+    page.get_by_role("link", name="Tag…").press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("heading")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(button).to_be_focused()
 
 
 RUNNING = "document.getAnimations().map((one) => one.animationName ?? one.transitionProperty)"
