@@ -326,13 +326,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, _story_report([step["action"] for step in steps]))
 
     def _work(self) -> None:
-        fake = self.fake
+        fake, held = self.fake, self.fake.held
         with fake.lock:
             fake.training += 1
             fake.most_training = max(fake.most_training, fake.training)
         time.sleep(fake.train_seconds)
-        if fake.held is not None:
-            fake.held.wait(60)
+        if held is not None:
+            held.wait(60)
         with fake.lock:
             fake.training -= 1
 

@@ -150,9 +150,10 @@ def cpctl(control_plane, tmp_path):
 
 @pytest.fixture
 def project_folder(cpctl):
-    """A Rasa project with test data."""
+    """A Rasa project with test data, which no test had before: once sent, it is the newest."""
     folder = cpctl.folder / "assistant"
-    for path, text in tree(data__nlu=MORE_NLU, tests__nlu=TEST_NLU).items():
+    new = f"# {time.time_ns()}\n"
+    for path, text in tree(data__nlu=MORE_NLU + new, tests__nlu=TEST_NLU).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     return folder

@@ -1,12 +1,16 @@
 """Test a model, compare two on the same examples."""
 
+import time
+
 import pytest
 
 
 @pytest.fixture
 def trained(cpctl, project_folder):
     """The names of two models, each from the same data."""
-    names = [cpctl("train", project_folder, "--wait", "--name", f"{name}-{id(cpctl)}") for name in ("otter", "heron")]
+    names = [
+        cpctl("train", project_folder, "--wait", "--name", f"{name}-{time.time_ns()}") for name in ("otter", "heron")
+    ]
     assert [done.status for done in names] == [0, 0], names
     return [done.out.strip() for done in names]
 

@@ -1,5 +1,7 @@
 """Run a pipeline from a shell: its steps and verdicts are told, and what it promoted serves at the end."""
 
+import threading
+
 import pytest
 
 from tests import live
@@ -49,7 +51,7 @@ def test_a_gate_that_fails_is_told_with_its_numbers_and_did_not_succeed(cpctl, d
 
 def test_ctrl_c_leaves_the_run_and_it_can_be_followed_and_ended(cpctl, declare, sent, worker_rasa):
     name = declare("slow", promote=None)
-    worker_rasa.train_seconds = 8
+    worker_rasa.held = threading.Event()
     try:
         with cpctl.running("pipelines", "run", name, "--wait") as process:
             live.wait_until(lambda: any("running" in line for line in process.said), 60, "a step")
@@ -61,7 +63,8 @@ def test_ctrl_c_leaves_the_run_and_it_can_be_followed_and_ended(cpctl, declare, 
         waited = cpctl("pipelines", "wait", number, "--json")
         assert (waited.status, waited.json["status"]) == (3, "cancelled")
     finally:
-        worker_rasa.train_seconds = 0
+        worker_rasa.held.set()
+        worker_rasa.held = None
 
 
 def test_a_pipeline_that_is_not_there_is_refused(cpctl):

@@ -1,5 +1,7 @@
 """From a folder to a model: packed, sent, trained, followed; and each way it ends otherwise."""
 
+import threading
+
 import pytest
 
 from tests import live
@@ -75,9 +77,11 @@ def test_a_project_that_is_none_is_refused_before_a_job(cpctl, project_folder):
 
 @pytest.fixture
 def slow(worker_rasa):
-    worker_rasa.train_seconds = 8
-    yield worker_rasa
-    worker_rasa.train_seconds = 0
+    """A training lasts until `slow.set()`, at most a minute."""
+    worker_rasa.held = threading.Event()
+    yield worker_rasa.held
+    worker_rasa.held.set()
+    worker_rasa.held = None
 
 
 def test_ctrl_c_leaves_it_running_and_cancel_ends_it(cpctl, project_folder, slow):
@@ -98,7 +102,6 @@ def test_the_time_that_is_given_is_kept(cpctl, project_folder, slow):
     done = cpctl("train", project_folder, "--wait", "--timeout", "1")
     assert done.status == 4
     assert "cpctl jobs wait" in done.err
-    slow.train_seconds = 0
 
 
 def test_a_restart_of_the_control_plane_does_not_end_the_wait(cpctl, control_plane, project_folder, slow):
@@ -107,6 +110,7 @@ def test_a_restart_of_the_control_plane_does_not_end_the_wait(cpctl, control_pla
         control_plane.kill("web")
         live.wait_until(lambda: any("does not answer" in line for line in process.said), 30, "a word of the outage")
         control_plane.start("web")
+        slow.set()
         done = ended(process, seconds=120)
     assert (done.status, done.out) == (0, "patient-otter\n"), done.err
 
