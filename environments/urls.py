@@ -1,9 +1,10 @@
 """Where each route lives. The Rasa X family, the native family and the pages are apart."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from environments.api.conversations import Messages, Tracker
+from environments.api.document import DocumentView
 from environments.api.metrics import Metrics
 from environments.api.rasa_x.conversations import OneConversationView
 from environments.pages.problems import explain
@@ -15,7 +16,7 @@ conversation = [
 
 urlpatterns = [
     path("metrics", Metrics.as_view(), name="metrics"),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", DocumentView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema", url_self="/api/docs/"), name="docs"),
     path("api/v1/", include("environments.api.v1.urls")),
     path("", include("environments.api.rasa_x.urls")),

@@ -94,6 +94,15 @@ def test_the_document_is_served_to_all_in_json_and_yaml(client, db):
     assert "/api/v1/models/" in document["paths"]
 
 
+def test_it_is_written_once_a_process(client, db, monkeypatch):
+    accepted = ("application/json", "application/vnd.oai.openapi")
+    first = [client.get("/api/schema/", headers={"accept": kind}).content for kind in accepted]
+    monkeypatch.delattr(SchemaGenerator, "get_schema")
+    again = [client.get("/api/schema/", headers={"accept": kind}) for kind in accepted]
+    assert [answer.content for answer in again] == first
+    assert [answer.headers["Content-Type"].partition(";")[0] for answer in again] == list(accepted)
+
+
 def test_the_page_has_no_inline_script_or_style_and_asks_no_other_host(client, db):
     page = client.get("/api/docs/")
     assert page.status_code == 200
