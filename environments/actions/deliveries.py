@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.actions import audit
 from accounts.actor import Actor
 from environments import errors, permissions
-from environments.actions import notifications
+from environments.actions import after_commit, notifications
 from environments.actions.notifications import TRIED_FOR, Notification
 from environments.models import Delivery, Webhook
 from environments.models.webhook import WebhookQuerySet
@@ -109,8 +109,10 @@ def drop(webhook: Webhook, why: str) -> int:
 
 
 def tidy(now: datetime) -> None:
-    """Give up what waits behind a target that was away for all its time, and forget what ended long ago."""
-    late = Delivery.objects.filter(status=DeliveryStatus.WAITING, retry_until__lt=now, webhook__failures__gt=0)
+    """Give up what waits behind a target that was away or switched off for all its time, and forget what ended long
+    ago."""
+    late = Delivery.objects.filter(status=DeliveryStatus.WAITING, retry_until__lt=now)
+    late = late.filter(Q(webhook__failures__gt=0) | Q(webhook__enabled=False))
     away = "The target took nothing until the time for it was over."
     late.update(status=DeliveryStatus.FAILED, error=away, next_at=None, finished_at=now)
     Delivery.objects.filter(finished_at__lt=now - KEPT_FOR).delete()
@@ -168,4 +170,4 @@ def _check_on(webhook: Webhook) -> None:
 def _now(webhook: Webhook) -> None:
     """Let the target rest no longer, and have a worker look."""
     Webhook.objects.filter(pk=webhook.pk, failures__gt=0).update(failures=0, rests_until=None)
-    transaction.on_commit(notifications.wake)
+    after_commit.call(notifications.wake)

@@ -7,7 +7,6 @@ Every move is a conditional update, so that of several observers one wins and th
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -19,7 +18,7 @@ from accounts.models import Project
 from accounts.problems import InternalError, Problem
 from environments import errors, permissions
 from environments import metric_families as metrics
-from environments.actions import announcements, pipeline_wakes, queue, slots, tallies
+from environments.actions import after_commit, announcements, pipeline_wakes, queue, slots, tallies
 from environments.actions.queue import LEASE
 from environments.models import Bundle, Job, TrainedModel
 from environments.models.job import JobQuerySet
@@ -88,7 +87,7 @@ def enqueue(
     after: dict[str, Any] = {"kind": job.kind, "bundle": bundle and bundle.hash, "model_name": model_name}
     after |= {"tags": job.tags, "options": job.options}
     audit.record(by=by, action="job.submit", object=f"job:{job.pk}", project=project, after=after)
-    transaction.on_commit(partial(queue.send, job))
+    after_commit.call(queue.send, job)
     return job
 
 
@@ -194,7 +193,7 @@ def _ended(job: Job) -> None:
     tallies.count(metrics.JOBS_FINISHED, job.project_id, job.kind, job.status)
     if job.status == JobStatus.SUCCEEDED and job.seconds is not None:
         tallies.observe(metrics.JOB_DURATION, job.project_id, job.kind, job.seconds)
-    transaction.on_commit(partial(queue.wake, JobKind(job.kind)))
+    after_commit.call(queue.wake, JobKind(job.kind))
 
 
 # Cancel

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Project
+from environments.actions import after_commit
 from environments.models import Delivery, Environment, Webhook
 from environments.states import Event
 
@@ -66,7 +67,7 @@ def tell_all(notifications: Sequence[Notification]) -> int:
     made = [_delivery(webhook, told) for told in notifications for webhook in _wanting(webhooks, told)]
     if made:
         Delivery.objects.bulk_create(made)
-        transaction.on_commit(wake)
+        after_commit.call(wake)
     return len(made)
 
 

@@ -66,7 +66,7 @@ def start(
     run.save()
     after = {"run": run.pk, "trigger": trigger.value, "ref": ref, "replaced": replaced}
     pipeline_rows.record(locked, "run", by, after=after)
-    pipeline_wakes.after_commit(run.pk)
+    pipeline_wakes.wake(run.pk)
     return run
 
 
@@ -200,7 +200,7 @@ def _end_steps(run: PipelineRun, status: JobStatus) -> None:
 def _next_in_turn(run: PipelineRun) -> None:
     waiting = PipelineRun.objects.filter(pipeline=run.pipeline, status=JobStatus.QUEUED).first()
     if waiting is not None:
-        pipeline_wakes.after_commit(waiting.pk)
+        pipeline_wakes.wake(waiting.pk)
 
 
 def find_push(pipeline: Pipeline, push_key: str) -> PipelineRun | None:

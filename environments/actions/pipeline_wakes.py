@@ -1,11 +1,10 @@
 """Waking a worker to move a run of a pipeline on. A wake that is lost loses nothing: `workers.tend_pipelines` looks."""
 
 import logging
-from functools import partial
 
 from celery import current_app
-from django.db import transaction
 
+from environments.actions import after_commit
 from environments.models import Job, PipelineStep
 from environments.states import StepStatus
 
@@ -14,15 +13,15 @@ logger = logging.getLogger(__name__)
 TASK = "workers.advance_run"
 
 
-def after_commit(run_id: int) -> None:
-    transaction.on_commit(partial(_wake, run_id))
+def wake(run_id: int) -> None:
+    after_commit.call(_wake, run_id)
 
 
 def job_ended(job: Job) -> None:
     """The runs that waited for the job go on once its end is stored."""
     waiting = PipelineStep.objects.filter(job=job, status=StepStatus.RUNNING)
     for run_id in waiting.values_list("run_id", flat=True).distinct():
-        after_commit(run_id)
+        wake(run_id)
 
 
 def _wake(run_id: int) -> None:

@@ -3,8 +3,9 @@
 They are written once what they count is committed: a count holds nobody up, and none that fails undoes anything.
 """
 
-from django.db import connection, transaction
+from django.db import connection
 
+from environments.actions import after_commit
 from environments.metric_families import SUM, Family, bucket_of
 from environments.models import Tally
 
@@ -18,20 +19,19 @@ ADD = f"""
 def count(family: Family, project_id: int, subject: str, label: str = "", times: int = 1) -> None:
     """It happened so many times."""
     if times:
-        _after_commit(family, project_id, subject, {label: float(times)})
+        _soon(family, project_id, subject, {label: float(times)})
 
 
 def observe(family: Family, project_id: int, subject: str, seconds: float) -> None:
     """It took so long."""
-    _after_commit(family, project_id, subject, {bucket_of(seconds, family.buckets): 1.0, SUM: seconds})
+    _soon(family, project_id, subject, {bucket_of(seconds, family.buckets): 1.0, SUM: seconds})
 
 
-def _after_commit(family: Family, project_id: int, subject: str, amounts: dict[str, float]) -> None:
+def _soon(family: Family, project_id: int, subject: str, amounts: dict[str, float]) -> None:
     rows = [(project_id, family.name, subject, label, amount) for label, amount in amounts.items()]
+    after_commit.call(_add, rows)
 
-    # Django logs what fails here by its name, which a partial has not.
-    def add() -> None:
-        with connection.cursor() as cursor:
-            cursor.executemany(ADD, rows)
 
-    transaction.on_commit(add, robust=True)
+def _add(rows: list[tuple[int, str, str, str, float]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(ADD, rows)

@@ -141,6 +141,14 @@ def test_what_waited_because_nobody_sent_is_still_tried(webhook):
     assert len(take(later)) == 1
 
 
+def test_what_waits_for_a_target_that_is_switched_off_is_given_up(webhook):
+    """It was told at the moment in which somebody switched the target off."""
+    tell(webhook)
+    Webhook.objects.update(enabled=False)
+    deliveries.tidy(now() + DAY + MINUTE)
+    assert Delivery.objects.get().status == "failed"
+
+
 def test_what_ended_long_ago_is_forgotten(webhook):
     tell(webhook, 2)
     [first] = take()

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 
 from accounts.actions import api_tokens
 from accounts.actor import COMMAND, system
@@ -32,6 +32,19 @@ def test_a_training_takes_the_newest_bundle_and_is_audited(newest, by_ben):
     assert (job.status, job.bundle, job.by_name) == ("queued", newest, "ben")
     event = AuditEvent.objects.get()
     assert (event.action, event.object, event.actor) == ("job.submit", f"job:{job.pk}", "ben")
+
+
+def test_what_fails_after_the_commit_takes_nothing_back(
+    newest, by_ben, monkeypatch, caplog, django_capture_on_commit_callbacks
+):
+    def away(job):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(queue, "send", away)
+    with django_capture_on_commit_callbacks(execute=True):
+        job = submit(by_ben)
+    assert Job.objects.get().pk == job.pk
+    assert "server closed the connection" in caplog.text
 
 
 def test_it_is_sent_by_name_after_the_commit(newest, by_ben, sent, django_capture_on_commit_callbacks):
