@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from django.db import close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 from django.utils import timezone
 
 from environments.actions import job_logs, jobs
@@ -47,9 +47,17 @@ class Watch:
             return
         if text != self._step:
             self.log(f"{timezone.now():%H:%M:%S} {text}\n")
-            self.store()
-        jobs.note(job=self.job, step=text, progress=progress)
-        self._step, self._told_at = text, time.monotonic()
+        self._told_at = time.monotonic()
+        try:
+            if text != self._step:
+                self.store()
+            jobs.note(job=self.job, step=text, progress=progress)
+        except (OperationalError, InterfaceError) as error:
+            # What runs for an hour needs no database now: the next step is told by a new connection, and what was
+            # logged is stored by the thread beside the run.
+            logger.warning("job %s could not tell its step (%s)", self.job.pk, type(error).__name__)
+            close_old_connections()
+        self._step = text
 
     def log(self, text: str) -> None:
         """Text for the log of the job, as it came: it is made harmless, loses its secrets, and is stored soon."""

@@ -64,6 +64,21 @@ def test_it_goes_on_trying_while_the_database_is_away(run, monkeypatch, caplog):
     assert "trying again" in caplog.text
 
 
+def test_a_step_that_the_database_did_not_hear_of_ends_no_run(run, monkeypatch, caplog):
+    def away(**step):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as database, watched(run, 60, every=60) as watch:
+        database.setattr(jobs, "note", away)
+        watch.step("training: an hour of it", 0.5)
+        database.undo()
+        watch.step("storing the archive")
+    run.refresh_from_db()
+    assert run.step == "storing the archive"
+    assert "training: an hour of it" in stored(run)
+    assert "could not tell its step" in caplog.text
+
+
 def test_a_run_that_was_taken_back_is_told_and_renewed_no_more(run):
     Job.objects.filter(pk=run.pk).update(status="queued", lease_until=None)
     with watched(run, 60, every=OFTEN) as watch:

@@ -198,13 +198,19 @@ def test_a_run_that_was_taken_for_lost_makes_nothing_and_the_next_one_does(ready
     assert TrainedModel.objects.get().job == job
 
 
-def test_a_run_under_which_the_database_goes_away_is_left_to_be_run_again(ready, by_ben, meanwhile):
-    def away(job):
-        raise OperationalError("the connection is closed")
+def away(*arguments, **more):
+    raise OperationalError("the connection is closed")
 
-    meanwhile("storing the model", away)
+
+def test_a_run_that_cannot_record_what_it_made_is_left_to_be_run_again(ready, by_ben, monkeypatch):
+    monkeypatch.setattr(jobs, "succeed", away)
     job = run(by_ben)
     assert (job.status, job.error_code) == ("running", "")
+
+
+def test_a_database_that_is_away_for_a_moment_ends_no_training(ready, by_ben, meanwhile):
+    meanwhile("storing the model", away)
+    assert run(by_ben).status == "succeeded"
 
 
 def test_every_kind_of_job_has_its_task():
