@@ -1,22 +1,18 @@
 """An archive as an answer: ETag, `filename`, ranges, and a bounded number of downloads at a time (rasa-facts, 1)."""
 
-import contextlib
 import re
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
 from accounts.actor import RASA_X, system
 from accounts.problems import Busy
-from environments import stores
-from environments.actions import trained_models
+from environments import stored_models
 from environments.api.limits import DOWNLOADS
-from environments.clients.storage import StorageDamaged, StorageError
-from environments.errors import ArchiveDamaged, RangeNotSatisfiable
+from environments.errors import RangeNotSatisfiable
 from environments.models import TrainedModel
 
 CHUNK: Final = 256 * 1024
@@ -42,7 +38,7 @@ def archive_response(
     if has_already(request.headers.get("If-None-Match", ""), model):
         return not_modified(model.etag)
     if model.damaged_at:
-        raise _damaged(model)
+        raise stored_models.damaged(model)
     headers = {
         "ETag": model.etag,
         "Cache-Control": "no-cache",
@@ -53,7 +49,7 @@ def archive_response(
         "Content-Length": str(model.size),
     }
     if request.method == "HEAD":
-        _open(model).close()
+        stored_models.opened(model, by=system(RASA_X)).close()
         return HttpResponse(headers=headers)
     wanted = _range(request, model)
     if wanted is None:
@@ -132,28 +128,9 @@ def _download(model: TrainedModel, wanted: range, broke_off: Callable[[], None])
     if not DOWNLOADS.try_acquire():
         raise Busy("Too many downloads at a time. Try again in a few seconds.")
     try:
-        file = _open(model)
+        file = stored_models.opened(model, by=system(RASA_X))
         file.seek(wanted.start)
     except BaseException:
         DOWNLOADS.release()
         raise
     return _Download(file, len(wanted), broke_off)
-
-
-def _open(model: TrainedModel) -> BinaryIO:
-    try:
-        return stores.models().open(model.hash)
-    except StorageDamaged as error:
-        # While the database is away the next request that finds it damaged notes it.
-        with contextlib.suppress(DatabaseError):
-            trained_models.mark_damaged(model=model, by=system(RASA_X))
-        raise _damaged(model) from error
-    except (StorageError, OSError) as error:
-        # Not noted: a folder that is not mounted comes back.
-        raise ArchiveDamaged(
-            f"The stored archive of {model.name} cannot be read. Look at the storage, or upload the model again."
-        ) from error
-
-
-def _damaged(model: TrainedModel) -> ArchiveDamaged:
-    return ArchiveDamaged(f"The stored archive of {model.name} is damaged. Upload the same archive again.")

@@ -10,7 +10,8 @@ from celery import shared_task
 from django.conf import settings
 from django.db import close_old_connections
 
-from environments import must_pass, permissions, rasa_reports, stores
+from accounts.actor import JOB, system
+from environments import must_pass, permissions, rasa_reports, stored_models
 from environments.actions import jobs, pipeline_checks, pipeline_rows
 from environments.errors import EvaluationUnavailable, StoriesUntested
 from environments.gate_spec import MustPass
@@ -55,7 +56,7 @@ class CheckedModel:
         return f"{settings.PUBLIC_URL}/api/projects/{self.model.project.name}/models/{quote(self.name)}"
 
     def open(self) -> AbstractContextManager[BinaryIO]:
-        return stores.models().open(self.hash)
+        return stored_models.opened(self.model, by=system(JOB))
 
     def was_fetched(self) -> bool:
         """Nobody notes it for a check: the evaluation before it has told already where a server gets its models."""

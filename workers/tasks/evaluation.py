@@ -10,7 +10,8 @@ from celery import shared_task
 from django.conf import settings
 from django.db import close_old_connections
 
-from environments import bundles, examples, permissions, rasa_reports, stored_bundles, stores, testing_data
+from accounts.actor import JOB, system
+from environments import bundles, examples, permissions, rasa_reports, stored_bundles, stored_models, testing_data
 from environments.actions import evaluations, jobs
 from environments.errors import BundleDamaged, EvaluationUnavailable, ModelGone, StoriesUntested
 from environments.examples import Example
@@ -60,7 +61,7 @@ class TestedModel:
         return f"{settings.PUBLIC_URL}{path}?evaluation={self.evaluation.pk}"
 
     def open(self) -> AbstractContextManager[BinaryIO]:
-        return stores.models().open(self.hash)
+        return stored_models.opened(self.evaluation.model, by=system(JOB))
 
     def was_fetched(self) -> bool:
         return Evaluation.objects.filter(pk=self.evaluation.pk).exclude(fetched_at=None).exists()

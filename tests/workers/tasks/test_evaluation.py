@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.actions import api_tokens
 from environments import stores
 from environments.actions import evaluations, trained_models
-from environments.errors import ModelInUse
+from environments.errors import ArchiveDamaged, ModelInUse
 from environments.models import Evaluation, TrainedModel
 from environments.receiving import receive_bundle
 from environments.states import EvaluationMethod
@@ -273,3 +273,14 @@ def test_odd_words_of_rasa_can_be_stored(ready, otter, send, by_ben):
     found = run(otter, by_ben)
     assert found.job.status == "succeeded"
     assert found.predictions[0]["predicted"] == "a\ufffdb"
+
+
+def test_an_archive_that_cannot_be_read_is_said_to_be_damaged(ready, otter, send, home, by_ben):
+    """By a runtime that reads it itself."""
+    send(tests__nlu=TEST_NLU)
+    tested = evaluation.TestedModel(evaluations.submit(model=otter, by=by_ben))
+    (home / "archives" / otter.hash).write_bytes(b"rotten")
+    with pytest.raises(ArchiveDamaged, match="Upload the same archive again"):
+        tested.open()
+    otter.refresh_from_db()
+    assert otter.damaged_at
