@@ -236,7 +236,7 @@ def _move(
     if force:
         permissions.check_can_force(by, locked)
     if model is not None:
-        model = TrainedModel.objects.select_for_update().defer("metadata").get(pk=model.pk)
+        model = TrainedModel.objects.select_for_update(no_key=True).defer("metadata").get(pk=model.pk)
     _check_usable(locked, model)
     current = current_model(locked)
     newest = latest(locked) if current == model else None

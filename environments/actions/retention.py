@@ -148,7 +148,7 @@ def _take(item: Item, by: Actor) -> bool:
 
 @transaction.atomic
 def _delete_model(pk: int, by: Actor) -> None:
-    model = TrainedModel.objects.select_for_update(of=("self",)).select_related("project").get(pk=pk)
+    model = TrainedModel.objects.select_for_update(no_key=True, of=("self",)).select_related("project").get(pk=pk)
     # A tag is put under the same lock; deleting by hand would take it away with the model.
     tag = Tag.objects.filter(model=model).first()
     if tag is not None:

@@ -69,7 +69,7 @@ def put(*, project: Project, tag: str, model: TrainedModel, by: Actor, reason: s
 
 
 def _put_free(project: Project, tag: str, model: TrainedModel, by: Actor) -> None:
-    locked = TrainedModel.objects.select_for_update().get(pk=model.pk)
+    locked = TrainedModel.objects.select_for_update(no_key=True).get(pk=model.pk)
     if locked.deleted_at:
         raise errors.ModelGone(f"{locked.name} was deleted. Upload the same archive again to tag it.")
     before = Tag.objects.filter(project=project, name=tag).select_related("model").first()

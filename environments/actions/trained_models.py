@@ -184,7 +184,7 @@ def delete(*, model: TrainedModel, by: Actor, why: str = "") -> None:
 
     `why` is kept in the audit trail. Raises `ModelInUse`, whose `uses` say by what.
     """
-    locked = TrainedModel.objects.select_for_update().get(pk=model.pk)
+    locked = TrainedModel.objects.select_for_update(no_key=True).get(pk=model.pk)
     by = by.anew()
     permissions.check_can_delete_models(by, model.project)
     if locked.deleted_at:
