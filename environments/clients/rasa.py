@@ -174,7 +174,7 @@ def _text(document: Any, key: str) -> str:
     value = document.get(key) if isinstance(document, dict) else None
     if not isinstance(value, str):
         raise NotRasa("Its answer is not that of a Rasa server.")
-    return value
+    return _words(value)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,19 @@
 """Asks each environment's server for `/version` and `/status`: what polls cannot tell, and what they cannot hide."""
 
+import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from accounts.problems import SecretUnreadable
+from environments.actions import slots
 from environments.clients.rasa import RasaClient, RasaError, RasaRefused, Status, Version
 from environments.models import Environment, ServerCheck
+
+logger = logging.getLogger(__name__)
 
 # Shorter than the shortest interval between two checks, so that a dead server holds nobody up.
 TIMEOUT = 2.0
@@ -51,7 +57,11 @@ def check_due(now: datetime) -> int:
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         findings = list(pool.map(lambda arguments: ask(*arguments), asked))
     for environment, finding in zip(claimed, findings, strict=True):
-        record(environment, finding, now)
+        try:
+            record(environment, finding, now)
+        except Exception:
+            # The others were claimed too, and are not asked again soon.
+            logger.exception("What the server of %s said could not be recorded.", environment.name)
     return len(claimed)
 
 
@@ -70,21 +80,25 @@ def _with_url() -> Iterable[Environment]:
 def _claim(environment: Environment, now: datetime) -> bool:
     """Take the time slot, so that several beats are harmless."""
     check, _ = ServerCheck.objects.get_or_create(environment=environment, defaults={"due_at": now})
-    due = ServerCheck.objects.filter(pk=check.pk, due_at__lte=now + EARLY)
-    return bool(due.update(due_at=now + environment.check_every))
+    next_at = now + environment.check_every
+    # What is further off was written by a clock that was wrong.
+    due = Q(due_at__lte=now + EARLY) | Q(due_at__gt=next_at + slots.APART)
+    return bool(ServerCheck.objects.filter(due, pk=check.pk).update(due_at=next_at))
 
 
 def record(environment: Environment, finding: Finding, now: datetime) -> None:
     """Keep what the server said. Its last known versions outlive an outage."""
-    check = ServerCheck.objects.get(environment=environment)
+    check = ServerCheck.objects.filter(environment=environment).first()
+    if check is None:  # Its URL was changed meanwhile.
+        return
     check.checked_at = now
     check.error = finding.error[:300]
     if finding.version is None:
         check.failures += 1
     else:
         check.failures, check.reached_at = 0, now
-        check.version = finding.version.version
-        check.minimum_compatible_version = finding.version.minimum_compatible_version
+        check.version = finding.version.version[:50]
+        check.minimum_compatible_version = finding.version.minimum_compatible_version[:50]
         if not finding.error:
             _record_model(check, finding.status, now)
     check.save(
@@ -103,8 +117,8 @@ def record(environment: Environment, finding: Finding, now: datetime) -> None:
 
 
 def _record_model(check: ServerCheck, status: Status | None, now: datetime) -> None:
-    model_id = status.model_id if status else ""
+    model_id = status.model_id[:200] if status else ""
     if model_id != check.model_id or check.model_since is None:
         check.model_since = now
     check.model_id = model_id
-    check.model_file = status.model_file if status else ""
+    check.model_file = status.model_file[:300] if status else ""

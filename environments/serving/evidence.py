@@ -49,7 +49,7 @@ class Evidence:
         """The cross-check, unless nobody asks any more: what the server said long ago says nothing of now."""
         asked = self.check.checked_at if self.check else None
         outdated = CHECKS_THAT_COUNT * self.environment.check_every + LISTENS_WITHIN
-        return self.check if asked and self.now - asked < outdated else None
+        return self.check if asked and abs(self.now - asked) < outdated else None
 
 
 def _owner_id(environment: Environment) -> int:

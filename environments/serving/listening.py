@@ -25,12 +25,12 @@ GAP = timedelta(seconds=3)
 
 @transaction.atomic
 def note(now: datetime) -> None:
-    """Polls are heard now. After a gap the time without one begins anew."""
+    """Polls are heard now. After a gap the time without one begins anew, as it does after a clock that was ahead."""
     row = Listening.objects.select_for_update().order_by("pk").first()
     if row is None:
         Listening.objects.create(since=now, until=now)
         return
-    row.since = row.since if now - row.until <= GAP else now
+    row.since = row.since if row.since <= now and abs(now - row.until) <= GAP else now
     row.until = now
     row.save(update_fields=["since", "until"])
 

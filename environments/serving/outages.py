@@ -65,7 +65,7 @@ class Part:
     def reset(self) -> None:
         """It is there, for all that is known."""
         self.away = False
-        self.failed_at = 0.0
+        self.failed_at = self._next_try = 0.0
 
     @contextmanager
     def asked(self) -> Iterator[None]:
@@ -73,7 +73,7 @@ class Part:
         if not self.away:
             yield from self._asked()
             return
-        if time.time() < self.failed_at + PAUSE or not self._trying.acquire(blocking=False):
+        if time.monotonic() < self._next_try or not self._trying.acquire(blocking=False):
             raise self.errors[0](f"{self.name} is away.")
         try:
             yield from self._asked()
@@ -92,7 +92,8 @@ class Part:
             logger.warning("%s is back.", self.name)
 
     def failed(self, error: Exception) -> None:
-        self.failed_at = time.time()
+        # By a clock that nobody sets back.
+        self.failed_at, self._next_try = time.time(), time.monotonic() + PAUSE
         if not self.away:
             self.away = True
             logger.warning("%s is away; polls go on without it: %s", self.name, error)

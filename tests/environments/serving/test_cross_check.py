@@ -88,3 +88,25 @@ def test_a_token_that_cannot_be_read_is_told_and_holds_up_no_other_server(produc
     assert found.error.startswith("The rasa_token of the environment production was sealed with a key")
     assert (found.version, found.model_id) == ("3.6.21", "")
     assert ServerCheck.objects.get(environment=other).model_id == "abc"
+
+
+def test_what_one_server_says_keeps_no_other_from_being_recorded(production, project, fake_rasa, caplog):
+    """However long, and with characters that a database does not take."""
+    other = EnvironmentFactory(project=project, name="zz-last", url=fake_rasa.url, order=99)
+    fake_rasa.version = "3.6.21\0" + "x" * 5000
+    check(production)
+    assert ServerCheck.objects.get(environment=other).checked_at
+    assert ServerCheck.objects.get(environment=production).checked_at
+    assert len(ServerCheck.objects.get(environment=production).version) <= 50
+
+
+def test_one_whose_address_was_changed_meanwhile_is_left_out(production):
+    cross_check.record(production, cross_check.Finding(None, None, "gone"), timezone.now())
+    assert not ServerCheck.objects.exists()
+
+
+def test_a_clock_that_was_ahead_stops_no_check(production, fake_rasa):
+    check(production, later=7200)
+    asked = len(fake_rasa.requests)
+    check(production)
+    assert len(fake_rasa.requests) > asked

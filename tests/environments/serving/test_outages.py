@@ -86,3 +86,15 @@ def test_the_patience_of_a_poll_ends_with_it(db, patience):
     with pytest.raises(OperationalError), patience():
         raise OperationalError
     assert waits() == before
+
+
+def test_a_clock_that_is_set_back_puts_no_try_off(monkeypatch):
+    part = Part("It", (Gone,))
+    monkeypatch.setattr(outages, "PAUSE", 0.05)
+    with monkeypatch.context() as clock:
+        clock.setattr(outages.time, "time", lambda: 1e10)
+        fail(part)
+    threading.Event().wait(0.1)
+    with part.asked():
+        pass
+    assert not part.away

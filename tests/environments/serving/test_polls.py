@@ -273,7 +273,15 @@ def test_while_the_database_is_away_an_unknown_question_is_an_error_that_leaves_
     token = service_tokens.service_token(served)
 
     with connection.execute_wrapper(away), pytest.raises(errors.DatabaseAway):
-        polls.find_pull(token=token, project="default", tag="production", environment="never asked")
+        polls.find_pull(token=token, project="default", tag="experimental", environment="")
+
+
+def test_what_is_known_does_not_grow_with_what_a_server_calls_itself(served, otter):
+    poll(served, otter.hash)
+    token, known = service_tokens.service_token(served), len(polls._last_known)
+    for number in range(3):
+        polls.find_pull(token=token, project="default", tag="production", environment=f"other-{number}")
+    assert len(polls._last_known) == known
 
 
 def test_the_last_known_answer_may_be_that_there_is_no_model(served, otter, by_ana):
