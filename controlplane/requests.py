@@ -4,6 +4,9 @@ from collections.abc import Callable
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.core.files.uploadhandler import FileUploadHandler
 from django.core.handlers.wsgi import LimitedStream, WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
 
@@ -34,6 +37,17 @@ class _Body:
             return read(*size)
         finally:
             BODIES.release()
+
+
+class SmallFormsAlone(FileUploadHandler):
+    """Refuses a form with files that is longer than any form may be, before a byte of it is read. Django would write
+    its files to the disk, whoever sent them and however many, to find the field by which CSRF is checked."""
+
+    def handle_raw_input(
+        self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: str | None = None
+    ) -> None:
+        if content_length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise RequestDataTooBig
 
 
 class Request(WSGIRequest):

@@ -137,6 +137,11 @@ MAX_UPLOADS = env.int("MAX_UPLOADS", default=16)
 MAX_WAITS = env.int("MAX_WAITS", default=16)
 MAX_CHATS = env.int("MAX_CHATS", default=16)
 MAX_BODIES = env.int("MAX_BODIES", default=16)
+# No page takes files by Django's own reading: uploads read the body themselves (environments/pages/uploads.py).
+FILE_UPLOAD_HANDLERS = [
+    "controlplane.requests.SmallFormsAlone",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+]
 # And how many passwords it hashes at a time.
 MAX_SIGN_INS = env.int("MAX_SIGN_INS", default=4)
 # A role's form has up to four fields for each environment; the size of a body is limited apart from this.
@@ -255,8 +260,10 @@ DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{CONTROLP
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
     DATABASES["default"]["ENGINE"] = "controlplane.postgresql"
-    # Seconds; DATABASE_URL may say otherwise. A peer that is gone without a word is noticed within a minute.
+    # Seconds; DATABASE_URL may say otherwise. A peer that is gone without a word is noticed within a minute: by probes
+    # while nothing is sent, and by what nobody acknowledged, which would be sent again for a quarter of an hour.
     PATIENCE = {"connect_timeout": 3, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+    PATIENCE["tcp_user_timeout"] = 45_000  # milliseconds
     DATABASES["default"]["OPTIONS"] = PATIENCE | DATABASES["default"].get("OPTIONS", {})
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = False

@@ -51,3 +51,19 @@ def test_probes_answer_with_and_without_the_final_slash(path):
     plain, slashed = ask("GET", path), ask("GET", path + b"/")
     assert plain.status == slashed.status == 200
     assert plain.json() == slashed.json()
+
+
+def test_a_form_with_files_is_refused_before_it_is_read(settings):
+    """Whoever sends it: CSRF is looked for in the body, and Django writes files to the disk until it is found."""
+    settings.FILE_UPLOAD_TEMP_DIR = "/nowhere"
+    boundary, cookie = "otters", "a" * 32
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="x"; filename="x"\r\n\r\n'.encode()
+    body = head + b"x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1) + f"\r\n--{boundary}--\r\n".encode()
+    refused = ask(
+        "POST",
+        b"/sign-in/",
+        body=body,
+        CONTENT_TYPE=f"multipart/form-data; boundary={boundary}",
+        HTTP_COOKIE=f"csrftoken={cookie}",
+    )
+    assert refused.status == 413
