@@ -18,7 +18,7 @@ from environments.api.scope import find_environment, find_model, find_promotion
 from environments.models import Environment, Promotion, TrainedModel
 from environments.pages import drawings, live, promotion_plan
 from environments.pages.access import PageRequest, page
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl, manage
 from environments.serving.reports import EnvironmentReport, report
 from environments.states import Origin, ReplicaState
 
@@ -53,7 +53,6 @@ def _choose(request: PageRequest, environment: Environment) -> HttpResponse:
 def _promote_context(request: PageRequest, environment: Environment, model: TrainedModel) -> dict[str, Any]:
     now = promotions.current_model(environment)
     refused = promotions.refusal(environment=environment, model=model, by=request.actor)
-    path = f"/api/v1/environments/{environment.name}/promotions/?project={request.project.name}"
     body = {"model": model.name, "expected": now.name if now else None}
     may_force = request.actor.may_on_environment(
         environment.project_id, environment.pk, environment.name, "force"
@@ -70,8 +69,8 @@ def _promote_context(request: PageRequest, environment: Environment, model: Trai
         "usual": promotion_plan.usual_seconds(environment),
         "refused": refused,
         "may_force": may_force,
-        "command": f"manage.py promote {model.name} {environment.name} --wait",
-        "curl": curl("POST", public_url(request) + path, body),
+        "command": manage(request, "promote", model.name, environment.name, "--wait"),
+        "curl": curl("POST", api(request, f"environments/{environment.name}/promotions/"), body),
         "reason": request.POST.get("reason", ""),
     }
 
@@ -135,8 +134,8 @@ def _target(request: PageRequest, environment: Environment, to: str | None) -> P
 def _rollback_context(request: PageRequest, environment: Environment, to: str | None) -> dict[str, Any]:
     target = _target(request, environment, to)
     now, then = promotions.current_model(environment), target.model
-    path = f"/api/v1/environments/{environment.name}/rollback/?project={request.project.name}"
     body: dict[str, Any] = {"expected": now.name if now else None} | ({"to": to} if to else {})
+    may_read = request.actor.may(request.project, "models.read")
     gone = errors.ModelGone(f"{then} was deleted. Choose an older promotion.") if then and then.deleted_at else None
     refused = promotions.refusal(environment=environment, model=then, by=request.actor) or gone
     return {
@@ -146,13 +145,13 @@ def _rollback_context(request: PageRequest, environment: Environment, to: str | 
         "then": then,
         "to": to or "",
         "target": target,
-        "differs": promotion_plan.differences(now, then) if then else None,
+        "differs": promotion_plan.differences(now, then) if then and may_read else None,
         "tested": promotion_plan.tested(request.actor, now, then),
         "usual": promotion_plan.usual_seconds(environment),
         "same": now == then,
         "refused": refused,
-        "command": f"manage.py rollback {environment.name} --wait",
-        "curl": curl("POST", public_url(request) + path, body),
+        "command": manage(request, "rollback", environment.name, *(("--to", to) if to else ()), "--wait"),
+        "curl": curl("POST", api(request, f"environments/{environment.name}/rollback/"), body),
         "reason": request.POST.get("reason", ""),
     }
 

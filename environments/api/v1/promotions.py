@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from environments import diffs
+from environments import diffs, permissions
 from environments.actions import promotions
 from environments.api import bodies, times, waits
 from environments.api.bodies import Body
@@ -123,6 +123,7 @@ class EnvironmentPromotions(NativeView):
         members = bodies.read(request, PromotionBody)
         model = self._model(members.pop("model"))
         if members.pop("dry_run"):
+            permissions.check_can_read_models(self.actor, self.project)
             foreseen = promotions.foresee(environment=environment, model=model, by=self.actor, **members)
             return Response(dry_run_document(foreseen, environment, model, request.path))
         return outcome_response(promotions.promote(environment=environment, model=model, by=self.actor, **members))

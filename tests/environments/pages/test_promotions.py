@@ -8,7 +8,14 @@ import pytest
 from environments.actions import promotions
 from environments.models import Promotion, ServerCheck
 from tests.environments.pages.conftest import signed_in
-from tests.factories import EvaluationFactory, TrainedModelFactory, UserFactory, give
+from tests.factories import (
+    EnvironmentFactory,
+    EvaluationFactory,
+    ProjectFactory,
+    TrainedModelFactory,
+    UserFactory,
+    give,
+)
 
 PROMOTE = "/p/default/environments/production/promote/"
 PROMOTE_EXPERIMENTAL = "/p/default/environments/experimental/promote/"
@@ -29,7 +36,7 @@ def test_the_dialog_tells_now_then_and_what_differs(ana_looks, promoted, heron):
     assert "+ 2 intents" in html
     assert "pipeline unchanged" in html
     assert "manage.py promote calm-heron production --wait" in html
-    assert "/api/v1/environments/production/promotions/?project=default" in html
+    assert "/api/v1/environments/production/promotions/" in html
 
 
 def test_htmx_gets_the_dialog_alone(ana_looks, promoted, heron):
@@ -108,6 +115,30 @@ def test_a_rollback_is_two_taps_and_never_asks_to_type(ana_looks, replaced, prod
     answer = ana_looks.post(ROLLBACK, {"to": "", "expected": "calm-heron"})
     assert answer.status_code == 302
     assert served(production) == "brisk-otter"
+
+
+def test_the_command_of_a_rollback_goes_where_the_dialog_goes(ana_looks, promoted, replaced):
+    assert "manage.py rollback production --wait" in ana_looks.get(ROLLBACK).text
+    assert (
+        f"manage.py rollback production --to {promoted.pk} --wait" in ana_looks.get(f"{ROLLBACK}?to={promoted.pk}").text
+    )
+
+
+def test_commands_name_a_project_that_is_not_the_default_one(ana):
+    banking = EnvironmentFactory(name="production", project=ProjectFactory(name="banking"))
+    give(ana, banking.project, "environments.read", "models.read")
+    TrainedModelFactory(name="calm-heron", project=banking.project)
+    html = signed_in(ana).get("/p/banking/environments/production/promote/", {"model": "calm-heron"}).text
+    assert "manage.py promote calm-heron production --wait --project banking" in html
+    assert "/api/v1/environments/production/promotions/?project=banking" in html
+
+
+def test_who_may_not_read_models_is_not_told_what_is_in_them(production, promoted, replaced):
+    guard = UserFactory(username="guard")
+    give(guard, production.project, "environments.read")
+    html = signed_in(guard).get(f"{ROLLBACK}?to={promoted.pk}").text
+    assert "Roll production back" in html
+    assert "Inside" not in html
 
 
 def test_the_rollback_dialog_tells_what_differs(ana_looks, replaced, otter):

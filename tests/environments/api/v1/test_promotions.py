@@ -136,6 +136,12 @@ class TestDryRun:
         assert (foreseen["diff"]["a"], foreseen["diff"]["b"]) == (None, "brisk-otter")
         assert not Promotion.objects.exists()
 
+    def test_it_tells_nothing_of_models_to_who_may_not_read_them(self, as_ana, ana, by_ana, production, otter):
+        promote(as_ana, "production", "brisk-otter")
+        _, secret = api_tokens.create(user=ana, name="monitor", by=by_ana, grants=["environments.read"])
+        refused = promote(Client(headers={"authorization": f"Bearer {secret}"}), "production", None, dry_run=True)
+        assert (refused.status_code, refused.json()["grant"]) == (403, "models.read")
+
     def test_a_refusal_is_told_not_made(self, as_ben, production, otter):
         foreseen = promote(as_ben, "production", "brisk-otter", dry_run=True)
         assert foreseen.status_code == 200
