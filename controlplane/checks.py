@@ -215,10 +215,10 @@ def _training() -> Iterator[CheckMessage]:
             "TRAINING_RUNTIME is neither server nor command nor container.",
             hint="Leave it out to train by the Rasa servers of training environments, or write command for a local "
             "rasa executable, or container for containers of TRAINING_IMAGE.",
-            id="controlplane.E010",
+            id="controlplane.E022",
         )
     if settings.TRAINING_MEMORY_BYTES < 0:
-        yield Error("TRAINING_MEMORY_BYTES is below 0.", hint="Give bytes, or 0 for any.", id="controlplane.E011")
+        yield Error("TRAINING_MEMORY_BYTES is below 0.", hint="Give bytes, or 0 for any.", id="controlplane.E023")
     if settings.TRAINING_RUNTIME == "command":
         yield from _local_rasa()
     if settings.TRAINING_RUNTIME == "container" and not settings.CONTROLPLANE_DOCKER_URL:

@@ -154,9 +154,9 @@ def test_the_defaults_pass():
         ("ALERT_AFTER_MINUTES", 0, "controlplane.E012"),
         ("ALERT_AFTER_MINUTES", 2000, "controlplane.E012"),
         ("ALLOWED_HOSTS", ["other.example.com"], "controlplane.W001"),
-        ("TRAINING_RUNTIME", "pigeon", "controlplane.E010"),
+        ("TRAINING_RUNTIME", "pigeon", "controlplane.E022"),
         ("CONTROLPLANE_DOCKER_URL", "/var/run/docker.sock", "controlplane.E020"),
-        ("TRAINING_MEMORY_BYTES", -1, "controlplane.E011"),
+        ("TRAINING_MEMORY_BYTES", -1, "controlplane.E023"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Overriding setting:UserWarning")
