@@ -5,5 +5,4 @@ import "./js/dialogs.js";
 import "./js/drafts.js";
 import "./js/keys.js";
 import "./js/live.js";
-import "./js/talk.js";
 import "./js/uploads.js";

@@ -10,7 +10,7 @@ from environments import bundle_diffs, permissions, stored_bundles
 from environments.api.scope import find_bundle
 from environments.models import Bundle, TrainedModel
 from environments.pages.access import PageRequest, page, why_not
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl
 
 SECTION = "training"
 # Of each list; the others are found by their search.
@@ -26,7 +26,8 @@ def bundle(request: PageRequest, bundle: str) -> HttpResponse:
     others = Bundle.objects.visible_to(request.actor, request.project).exclude(pk=found.pk).filter(removed_at=None)
     before = others.filter(pk__lt=found.pk).first()
     asked = request.GET.get("against", "")
-    address = f"{public_url(request)}/api/v1/bundles/{found.pk}/"
+    route = f"bundles/{found.pk}/"
+    address = api(request, f"{route}diff/", against=before.pk) if before else api(request, route)
     context = {
         "bundle": found,
         "models": _models(request, found),
@@ -35,7 +36,7 @@ def bundle(request: PageRequest, bundle: str) -> HttpResponse:
         # A comparison reads both bundles: it is asked for, and fetched after the page where there is a script.
         "difference": _difference(request, found, asked) if asked else None,
         "why": why_not(permissions.check_can_train, request.actor, request.project),
-        "curl": curl("GET", f"{address}diff/?against={before.pk}" if before else address),
+        "curl": curl("GET", address),
     }
     return render(request, "training/bundle.html", context)
 

@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from accounts.models.project import DEFAULT
 from environments import permissions
 from environments.api.scope import find_environment
 from environments.clients.docker.engine import Container
@@ -15,7 +14,7 @@ from environments.engine import looking, restarting
 from environments.models import Environment
 from environments.pages import environments
 from environments.pages.access import PageRequest, page, why_not
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl
 
 
 @page
@@ -37,9 +36,7 @@ def log(request: PageRequest, environment: str) -> HttpResponse:
 
 
 def _command(request: PageRequest, environment: Environment, container: Container) -> str:
-    query = "" if request.project.name == DEFAULT else f"?project={request.project.name}"
-    path = f"/api/v1/environments/{environment.name}/containers/{container.name}/restart/{query}"
-    return curl("POST", public_url(request) + path)
+    return curl("POST", api(request, f"environments/{environment.name}/containers/{container.name}/restart/"))
 
 
 @page

@@ -10,7 +10,6 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from accounts.models.project import DEFAULT
 from accounts.problems import Problem
 from environments import deploying, permissions
 from environments.actions import promotions
@@ -20,7 +19,7 @@ from environments.engine import looking
 from environments.models import Environment, Promotion, Proof, ServerCheck, TrainedModel
 from environments.pages import connect, containers, drawings, live
 from environments.pages.access import PageRequest, page
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl, public_url
 from environments.pages.overview import Card, cards
 from environments.serving import replicas as ledger_of_replicas
 from environments.serving import service_tokens, turned_away
@@ -162,8 +161,7 @@ def retry(request: PageRequest, environment: str) -> HttpResponse:
 
 
 def _rotation(request: PageRequest, environment: Environment) -> str:
-    query = "" if request.project.name == DEFAULT else f"?project={request.project.name}"
-    url = f"{public_url(request)}/api/v1/environments/{environment.name}/service-token/{query}"
+    url = api(request, f"environments/{environment.name}/service-token/")
     return curl("POST", url, {"grace_hours": token_actions.GRACE // timedelta(hours=1)})
 
 

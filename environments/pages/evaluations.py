@@ -1,7 +1,6 @@
 """Evaluations: test a model, see how well it understands and what it confuses, compare two of them."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -21,7 +20,7 @@ from environments.comparisons import Comparison, Pair
 from environments.models import Bundle, Evaluation, TrainedModel
 from environments.pages import drawings, figures, live
 from environments.pages.access import PageRequest, page
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl
 from environments.pages.figures import NOTHING
 from environments.states import ACTIVE_JOBS, EvaluationMethod
 
@@ -86,7 +85,7 @@ def evaluation(request: PageRequest, evaluation: str) -> HttpResponse:
         "extractors": _extractors(found),
         "responses": figures.lines((found.responses or {}).get("per_response", {})),
         "actions": figures.lines((found.stories or {}).get("per_action", {})),
-        "curl": curl("GET", f"{public_url(request)}/api/v1/evaluations/{found.pk}/"),
+        "curl": curl("GET", api(request, f"evaluations/{found.pk}/")),
     }
     return render(request, "evaluations/evaluation.html", context)
 
@@ -169,7 +168,7 @@ def evaluate(request: PageRequest, model: str) -> HttpResponse:
         "bundles": Bundle.objects.visible_to(request.actor, request.project).filter(removed_at=None)[:BUNDLES],
         "methods": METHODS,
         "why": why_not_evaluated(request),
-        "curl": curl("POST", f"{public_url(request)}/api/v1/evaluations/", {"model": found.name}),
+        "curl": curl("POST", api(request, "evaluations/"), {"model": found.name}),
     }
     return render(request, "evaluations/evaluate.html", context, status=problem.status if problem else 200)
 
@@ -211,7 +210,6 @@ def compare(request: PageRequest) -> HttpResponse:
         raise
     except Problem as problem:
         return render(request, "evaluations/compare.html", {**context, "problem": problem}, status=problem.status)
-    url = f"{public_url(request)}/api/v1/evaluations/compare/?{urlencode({'a': a.pk, 'b': b.pk})}"
     context |= {
         "a": a,
         "b": b,
@@ -220,7 +218,7 @@ def compare(request: PageRequest) -> HttpResponse:
         "verdict": verdict(found),
         "broken": _named(found.broken),
         "fixed": _named(found.fixed),
-        "curl": curl("GET", url),
+        "curl": curl("GET", api(request, "evaluations/compare/", a=a.pk, b=b.pk)),
     }
     return render(request, "evaluations/compare.html", context)
 

@@ -11,7 +11,7 @@ from environments.actions import freezes
 from environments.api.scope import find_environment, find_model
 from environments.models import Environment, TrainedModel
 from environments.pages.access import PageRequest, page, why_not
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl, manage
 from environments.pages.promotions import LONGEST_REASON
 from environments.serving.freezes import Decision, decisions
 from environments.serving.reports import reports
@@ -46,13 +46,13 @@ def _shown(request: PageRequest, decision: Decision) -> Shown:
     environment = decision.report.environment
     models = [decision.report.model, *(served.model for served in decision.others)]
     chosen = decision.kept or decision.report.model
-    path = f"/api/v1/environments/{environment.name}/resume/?project={request.project.name}"
+    route = f"environments/{environment.name}/resume/"
     return Shown(
         decision=decision,
         choices=[_choice(decision, model) for model in dict.fromkeys(models)],
         why=why_not(permissions.check_can_promote, request.actor, environment),
-        command=f"manage.py resume {environment.name} --model {chosen or '-'}",
-        curl=curl("POST", public_url(request) + path, {"model": chosen.name if chosen else None}),
+        command=manage(request, "resume", environment.name, "--model", str(chosen or "-")),
+        curl=curl("POST", api(request, route), {"model": chosen.name if chosen else None}),
     )
 
 

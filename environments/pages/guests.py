@@ -75,5 +75,7 @@ def guest(request: Any, environment: str, token: str) -> HttpResponse:
         template = "guest/conversation.html" if request.htmx else "guest/chat.html"
         status = problem.status if problem and not request.htmx else 200
         response = render(request, template, context, status=status)
+        if request.method == "POST" and problem is None:
+            response.headers["HX-Trigger-After-Settle"] = "said"
     _keep(response, path, kept)
     return response

@@ -14,7 +14,7 @@ from environments.api.scope import find_job, is_id
 from environments.models import Evaluation, Job, JobLog
 from environments.pages import live
 from environments.pages.access import PageRequest, page, why_not
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl
 from environments.pages.models import places
 from environments.states import ACTIVE_JOBS, JobKind, JobStatus
 
@@ -57,13 +57,12 @@ def job(request: PageRequest, job: str) -> HttpResponse:
     """Its state and its log, both of which follow it."""
     request.section = "training"
     found = find_job(request.actor, request.project, job)
-    path = f"{public_url(request)}/api/v1/jobs/{found.pk}/"
-    query = f"?project={request.project.name}"
+    log, cancel = (api(request, f"jobs/{found.pk}/{verb}/") for verb in ("log", "cancel"))
     context = {
         "job": found,
         "state": _state(request, found),
         "done": found.status not in ACTIVE_JOBS,
-        "curl": "\n".join((curl("GET", f"{path}log/{query}"), curl("POST", f"{path}cancel/{query}"))),
+        "curl": "\n".join((curl("GET", log), curl("POST", cancel))),
         **_tail(found),
     }
     return render(request, "jobs/job.html", context)

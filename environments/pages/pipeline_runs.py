@@ -16,7 +16,7 @@ from environments.errors import PipelineRunEnded
 from environments.models import Evaluation, PipelineRun, PipelineStep
 from environments.pages import live
 from environments.pages.access import PageRequest, page, why_not
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl
 from environments.states import StepKind, StepStatus
 
 SECTION = "pipelines"
@@ -101,13 +101,11 @@ def run(request: PageRequest, name: str, run: str) -> HttpResponse:
     """One run, as it moves on."""
     request.section = SECTION
     found = _find(request, name, run)
-    route = f"{public_url(request)}/api/v1/pipeline-runs/{found.pk}/"
-    query = "" if request.project.name == "default" else f"&project={request.project.name}"
     context = {
         "run": found,
         "progress": _progress(request, found),
         "why": why_not(permissions.check_can_write_pipelines, request.actor, request.project),
-        "curl": curl("GET", f"{route}?wait=60{query}"),
+        "curl": curl("GET", api(request, f"pipeline-runs/{found.pk}/", wait=60)),
     }
     return render(request, "pipelines/run.html", context)
 

@@ -22,7 +22,7 @@ from environments.api.scope import find_pipeline, is_id
 from environments.models import Environment, Pipeline, PipelineRun
 from environments.pages import live
 from environments.pages.access import PageRequest, page, why_not
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl
 from environments.states import DeclaredIn, Trigger
 
 SECTION = "pipelines"
@@ -155,7 +155,7 @@ def pipeline(request: PageRequest, name: str) -> HttpResponse:
         "why_not_changed": _why_not_changed(request, found),
         "why_no_secret": why_not(pipeline_runs.check_may_run, found, request.actor),
         "push_url": push_url(request, found),
-        "curl": curl("POST", f"{_route(request, found.name)}runs/{_query(request)}"),
+        "curl": curl("POST", api(request, f"pipelines/{found.name}/runs/")),
     }
     return render(request, "pipelines/pipeline.html", context)
 
@@ -165,16 +165,8 @@ def _environment(request: PageRequest, name: str | None) -> Environment | None:
     return Environment.objects.filter(project=request.project, name=name).first() if name else None
 
 
-def _route(request: PageRequest, name: str) -> str:
-    return f"{public_url(request)}/api/v1/pipelines/{name}/"
-
-
-def _query(request: PageRequest) -> str:
-    return "" if request.project.name == pipeline_spec.DEFAULT_PROJECT else f"?project={request.project.name}"
-
-
 def push_url(request: PageRequest, pipeline: Pipeline) -> str:
-    return f"{_route(request, pipeline.name)}push/{_query(request)}"
+    return api(request, f"pipelines/{pipeline.name}/push/")
 
 
 @page
@@ -292,6 +284,6 @@ def remove_pipeline(request: PageRequest, name: str) -> HttpResponse:
         "pipeline": found,
         "why": _why_not_changed(request, found),
         "going_on": PipelineRun.objects.active().filter(pipeline=found).exists(),
-        "curl": curl("DELETE", f"{_route(request, found.name)}{_query(request)}"),
+        "curl": curl("DELETE", api(request, f"pipelines/{found.name}/")),
     }
     return render(request, "pipelines/remove.html", context)

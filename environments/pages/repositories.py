@@ -16,7 +16,7 @@ from environments.api.scope import find_repository
 from environments.models import Job, Repository
 from environments.pages import live
 from environments.pages.access import PageRequest, page, why_not
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl
 from environments.states import JobKind
 
 SECTION = "training"
@@ -102,7 +102,7 @@ def new_repository(request: PageRequest) -> HttpResponse:
     context = {
         **_form(request, None, problem),
         "name": name,
-        "curl": curl("POST", f"{public_url(request)}/api/v1/repositories/", body),
+        "curl": curl("POST", api(request, "repositories/"), body),
     }
     return render(request, "training/new_repository.html", context, status=problem.status if problem else 200)
 
@@ -129,7 +129,7 @@ def repository(request: PageRequest, repository: str) -> HttpResponse:
         "repository": found,
         "fetches": _fetches(request, found),
         "bundles": found.bundles.all()[:JOBS],
-        "curl": curl("POST", f"{public_url(request)}/api/v1/repositories/{found.name}/fetch/", {"ref": found.ref}),
+        "curl": curl("POST", api(request, f"repositories/{found.name}/fetch/"), {"ref": found.ref}),
     }
     return render(request, "training/repository.html", context, status=problem.status if problem else 200)
 
@@ -157,8 +157,7 @@ def remove_repository(request: PageRequest, repository: str) -> HttpResponse:
     found = find_repository(request.actor, request.project, repository)
     permissions.check_can_train(request.actor, request.project)
     if request.method != "POST":
-        address = f"{public_url(request)}/api/v1/repositories/{found.name}/"
-        context = {"repository": found, "curl": curl("DELETE", address)}
+        context = {"repository": found, "curl": curl("DELETE", api(request, f"repositories/{found.name}/"))}
         return render(request, "training/remove_repository.html", context)
     actions.remove(repository=found, by=request.actor)
     messages.success(request, f"{found.name} is removed.")

@@ -14,7 +14,7 @@ from environments.actions.retention_plans import BUNDLE, MODEL, Item, Plan, Rule
 from environments.api.v1.retention import LIMITS, rules_of
 from environments.models import Retention
 from environments.pages.access import PageRequest, page, why_not
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl
 
 SHOWN = 100
 RAISED = (problems.MissingGrant, problems.NotFound, problems.CsrfFailed)
@@ -65,7 +65,6 @@ def _shown(
     if plan is None and problem is None:
         plan = _plan(request, retention.rules_of(draft))
     body = {name: getattr(draft, name) for name in ("enabled", *LIMITS)}
-    url = f"{public_url(request)}/api/v1/retention/?project={request.project.name}"
     context: dict[str, Any] = {
         "draft": draft,
         "typed": request.POST,
@@ -73,7 +72,7 @@ def _shown(
         "is_preview": "preview" in request.POST and problem is None,
         "why": why_not(permissions.check_can_write_retention, request.actor, request.project),
         "why_no_preview": why_not(permissions.check_can_preview_retention, request.actor, request.project),
-        "curl": curl("PUT", url, body),
+        "curl": curl("PUT", api(request, "retention/"), body),
         **(_told(plan) if plan else {}),
     }
     return render(request, "settings/retention.html", context, status=problem.status if problem else 200)

@@ -20,7 +20,7 @@ from environments.api.scope import find_delivery, find_webhook, is_id
 from environments.models import Alert, Delivery, Environment, Webhook
 from environments.pages import live
 from environments.pages.access import PageRequest, page, why_not
-from environments.pages.commands import curl, public_url
+from environments.pages.commands import api, curl
 from environments.pages.event_words import GROUPS
 from environments.pages.event_words import KINDS as KIND_WORDS
 from environments.states import DeliveryStatus, WebhookKind
@@ -145,7 +145,7 @@ def new_webhook(request: PageRequest) -> HttpResponse:
             problem = refused
     body = {"name": "team", "kind": "signed", "target": "https://hooks.example.com/controlplane"}
     context = _form_context(request, None, problem)
-    context["curl"] = curl("POST", f"{public_url(request)}/api/v1/webhooks/?project={request.project.name}", body)
+    context["curl"] = curl("POST", api(request, "webhooks/"), body)
     return render(request, "settings/new_webhook.html", context, status=problem.status if problem else 200)
 
 
@@ -212,14 +212,13 @@ def webhook(request: PageRequest, webhook: str) -> HttpResponse:
         else:
             messages.success(request, "Saved.")
             return redirect("webhook", project=request.project.name, webhook=found.pk)
-    address = f"{public_url(request)}/api/v1/webhooks/{found.pk}"
-    query = f"?project={request.project.name}"
+    route = f"webhooks/{found.pk}/"
     context = _form_context(request, found, problem) | {
         "log": _log(request, found),
         "why_not_sent": _why_not_sent(request, found),
         "curls": [
-            curl("POST", f"{address}/test/{query}&wait=15"),
-            curl("PATCH", f"{address}/{query}", {"enabled": False}),
+            curl("POST", api(request, f"{route}test/", wait=15)),
+            curl("PATCH", api(request, route), {"enabled": False}),
         ],
     }
     return render(request, "settings/webhook.html", context, status=problem.status if problem else 200)
@@ -271,11 +270,10 @@ def remove_webhook(request: PageRequest, webhook: str) -> HttpResponse:
         url = reverse("webhooks", args=[request.project.name])
         return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
     waiting = Delivery.objects.filter(webhook=found, status=DeliveryStatus.WAITING).count()
-    address = f"{public_url(request)}/api/v1/webhooks/{found.pk}/?project={request.project.name}"
     context = {
         "webhook": found,
         "waiting": waiting,
         "why": _why_not_written(request),
-        "curl": curl("DELETE", address),
+        "curl": curl("DELETE", api(request, f"webhooks/{found.pk}/")),
     }
     return render(request, "settings/remove_webhook.html", context)

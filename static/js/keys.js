@@ -1,4 +1,4 @@
-import { $, $$, dialog } from "./page.js";
+import { $, $$, dialog, on } from "./page.js";
 
 // Keys that work on every page, listed by `?`. Whoever needs single keys for something else turns them off there; the
 // browser remembers that.
@@ -17,7 +17,7 @@ function act(event) {
   return null;
 }
 
-document.addEventListener("keydown", (event) => {
+on("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || dialog()?.open) return;
   if (localStorage.getItem(OFF)) return;
   const found = act(event);
@@ -27,11 +27,11 @@ document.addEventListener("keydown", (event) => {
   else found.click();
 });
 
-document.addEventListener("htmx:afterSwap", (event) => {
+on("htmx:afterSwap", (event) => {
   for (const box of $$("[data-shortcuts]", event.detail.target)) box.checked = !localStorage.getItem(OFF);
 });
 
-document.addEventListener("change", (event) => {
+on("change", (event) => {
   if (!event.target.matches("[data-shortcuts]")) return;
   if (event.target.checked) localStorage.removeItem(OFF);
   else localStorage.setItem(OFF, "yes");
@@ -41,7 +41,7 @@ document.addEventListener("change", (event) => {
 
 const found = () => $$("#found a");
 
-document.addEventListener("keydown", (event) => {
+on("keydown", (event) => {
   const search = event.target.closest(".rail .search");
   if (!search) return;
   if (event.key === "Escape") {
@@ -55,11 +55,11 @@ document.addEventListener("keydown", (event) => {
   (links[at] ?? $("#search")).focus();
 });
 
-document.addEventListener("focusout", (event) => {
+on("focusout", (event) => {
   const search = event.target.closest(".rail .search");
   if (search && event.relatedTarget && !search.contains(event.relatedTarget)) $("#found").replaceChildren();
 });
 
-document.addEventListener("click", (event) => {
+on("click", (event) => {
   if (!event.target.closest(".rail .search")) $("#found")?.replaceChildren();
 });

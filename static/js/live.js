@@ -1,4 +1,4 @@
-import { $, $$, dialog, refresh } from "./page.js";
+import { $, $$, dialog, on, refresh } from "./page.js";
 
 // Times
 
@@ -32,24 +32,37 @@ setInterval(tick, 1000);
 // Live parts: one request asks for all pieces of the page, and only those that changed come back. Nothing is asked
 // for in a hidden tab, and a piece in which a menu is open waits.
 
-document.addEventListener("htmx:configRequest", (event) => {
+on("htmx:configRequest", (event) => {
   if (!event.target.matches("[data-live]")) return;
   const scope = event.target.closest("dialog") ?? document;
   event.detail.parameters.set("seen", $$("[data-digest]", scope).map((piece) => piece.dataset.digest).join(" "));
 });
 
-document.addEventListener("htmx:beforeRequest", (event) => {
+on("htmx:beforeRequest", (event) => {
   const element = event.target;
   const unwatched = element.matches("[data-live]") && (document.hidden || (element.closest("dialog") && !dialog().open));
   const closing = element.matches("details.menu") && !element.open;
   if (unwatched || closing) event.preventDefault();
 });
 
-document.addEventListener("htmx:oobBeforeSwap", (event) => {
+on("htmx:oobBeforeSwap", (event) => {
   if ($("details.menu[open]", event.detail.target)) event.detail.shouldSwap = false;
 });
 
-document.addEventListener("visibilitychange", () => {
+// The link that has the focus has it in the new piece too.
+
+let focused = null;
+on("htmx:oobBeforeSwap", (event) => {
+  const piece = event.detail.target, at = document.activeElement;
+  focused = !at.id && at.href && piece.contains(at) ? { id: piece.id, address: at.getAttribute("href") } : null;
+});
+on("htmx:oobAfterSwap", () => {
+  if (!focused) return;
+  $$(`#${CSS.escape(focused.id)} a`).find((link) => link.getAttribute("href") === focused.address)?.focus();
+  focused = null;
+});
+
+on("visibilitychange", () => {
   if (document.hidden) return;
   tick();
   refresh();
@@ -57,7 +70,7 @@ document.addEventListener("visibilitychange", () => {
 
 // The one sentence stands in the title of the tab and in its icon too, and is said when it changes: not with each poll.
 
-document.addEventListener("htmx:oobAfterSwap", () => {
+on("htmx:oobAfterSwap", () => {
   const verdict = $("[data-said]"), announced = $("#announced");
   if (!verdict || announced.dataset.said === verdict.dataset.said) return;
   if (announced.dataset.said) announced.textContent = verdict.dataset.said;
@@ -72,12 +85,12 @@ const LONGEST_LOG = 2_000_000;
 const toEnd = (log) => { log.scrollTop = log.scrollHeight; };
 for (const log of $$("[data-follow]")) toEnd(log);
 
-document.addEventListener("htmx:oobBeforeSwap", (event) => {
+on("htmx:oobBeforeSwap", (event) => {
   const log = event.detail.target;
   if (log.matches("[data-follow]")) log.toggleAttribute("data-at-end", log.scrollHeight - log.scrollTop - log.clientHeight < 24);
 });
 
-document.addEventListener("htmx:oobAfterSwap", (event) => {
+on("htmx:oobAfterSwap", (event) => {
   const log = event.detail.target;
   if (!log.matches("[data-follow]") || !log.hasAttribute("data-at-end")) return;
   let length = log.textContent.length;

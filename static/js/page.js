@@ -2,6 +2,7 @@
 
 export const $ = (selector, root = document) => root.querySelector(selector);
 export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+export const on = (name, act, early) => document.addEventListener(name, act, early);
 export const dialog = () => $("#dialog");
 
 // A message as the API sends it: what it writes between backticks is something to type.
@@ -14,11 +15,16 @@ export function prose(text) {
   });
 }
 
+// What is outside of an open dialog can be neither seen nor heard.
+const uppermost = () => dialog()?.open ? dialog() : document.body;
+
 export function toast(text) {
-  const line = document.createElement("p");
+  const line = document.createElement("p"), place = $("#toast");
+  if (!place) return;
+  if (place.parentElement !== uppermost()) uppermost().append(place);
   line.textContent = text;
-  $("#toast")?.replaceChildren(line);
-  setTimeout(() => line.remove(), 2500);
+  place.replaceChildren(line);
+  setTimeout(() => line.remove(), Math.max(2500, text.length * 60));
 }
 
 export function refresh() {

@@ -56,8 +56,8 @@ def test_history_tells_from_when_to_when_each_was_there(ana_looks, replaced, pro
     Promotion.objects.filter(pk=promoted.pk).update(created_at=begun)
     Promotion.objects.filter(pk=replaced.pk).update(created_at=begun + timedelta(days=3, hours=1))
     text = unescape(strip_tags(ana_looks.get(PRODUCTION).content.decode()))
-    assert "there since Fri 21 Nov 2025, 10:05\n" in text
-    assert "there Tue 18 Nov 2025, 09:05 to Fri 21 Nov 2025, 10:05, for 3 days\n" in text
+    assert "there since Fri 21 Nov 2025, 10:05 UTC\n" in text
+    assert "there Tue 18 Nov 2025, 09:05 to Fri 21 Nov 2025, 10:05 UTC, for 3 days\n" in text
 
 
 def test_history_does_not_tell_how_long_nothing_was_there(ana_looks, replaced, production, by_ana):

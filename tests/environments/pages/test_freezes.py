@@ -40,7 +40,7 @@ def test_the_page_shows_what_the_backup_says_and_what_the_servers_have(ana_looks
     assert "changes rasa-1, rasa-2" in html
     assert "changes rasa-2" in html
     assert "manage.py resume production" in html
-    assert "/api/v1/environments/production/resume/?project=default" in html
+    assert "/api/v1/environments/production/resume/" in html
 
 
 def test_banners_lead_to_it(ana_looks, frozen):

@@ -1,5 +1,7 @@
 """Send a bundle and train it, by forms."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -7,7 +9,7 @@ from django.utils import timezone
 from environments.models import Bundle, Job, ServerCheck
 from tests import projects
 from tests.environments.pages.conftest import signed_in
-from tests.factories import take
+from tests.factories import BundleFactory, take
 
 TRAINING = "/p/default/training/"
 BOUNDARY = "otters"
@@ -63,6 +65,13 @@ def test_a_refusal_stands_beside_the_form(ana_looks, bundle, worker, otter):
     answer = ana_looks.post(TRAINING, {"bundle": bundle.pk, "model_name": "brisk-otter"})
     assert answer.status_code == 409
     assert b"another model named brisk-otter" in answer.content
+
+
+def test_after_a_refusal_the_bundle_is_the_one_that_was_chosen(ana_looks, bundle, worker, otter):
+    BundleFactory(project=bundle.project)
+    html = ana_looks.post(TRAINING, {"bundle": bundle.pk, "model_name": "brisk-otter"}).text
+    assert re.search(rf'<option value="{bundle.pk}" selected>', html)
+    assert html.count(" selected>") == 1
 
 
 def test_without_a_training_environment_the_button_says_so(ana_looks, bundle, production):
