@@ -417,6 +417,9 @@ CELERY_TASK_ROUTES = {
 # the end of a training would come twice (Redis, after an hour) or cost the connection (RabbitMQ, after half an hour).
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# They are acknowledged early: there is nothing to reduce once a broker is back. Celery would restore the count by the
+# threads of tasks, which read the answer from the socket that the consumer reads, and break the connection anew.
+CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A worker tries again for as long as it takes; whoever submits does not wait for a broker that is away, for the row is
