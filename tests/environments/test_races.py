@@ -71,7 +71,7 @@ def test_promotions_at_the_same_moment_leave_one_unbroken_chain(race):
 
 
 def test_environments_that_exchange_their_models_do_not_wait_for_each_other(race):
-    assert race("swap_race", PEOPLE) == {"promoted": 2 * PEOPLE}
+    assert race("swap_race", ROUNDS) == {"promoted": 2 * ROUNDS}
 
 
 def test_uploads_and_deletions_at_the_same_moment_agree_on_what_is_there(race):
