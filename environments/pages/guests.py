@@ -50,8 +50,10 @@ def _small(answer: dict[str, Any]) -> dict[str, Any]:
 
 def _say(link: ChatToken, kept: dict[str, Any], message: str) -> list[dict[str, Any]]:
     answers = chatting.say(link.environment, kept["id"], message, Door.GUEST).answers
-    said = [{"who": "user", "text": message}, *({"who": "bot", **_small(shown(answer))} for answer in answers)]
-    return said if answers else [*said, {"who": "silence", "text": "The bot said nothing."}]
+    # What is for other programs alone, as a custom payload, is nothing to a guest.
+    small = [line for answer in answers if (line := _small(shown(answer)))]
+    said = [{"who": "user", "text": message}, *({"who": "bot", **line} for line in small)]
+    return said if small else [*said, {"who": "silence", "text": "The bot said nothing."}]
 
 
 def guest(request: Any, environment: str, token: str) -> HttpResponse:

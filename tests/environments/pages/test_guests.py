@@ -44,6 +44,15 @@ def test_htmx_gets_the_conversation_alone(client, address):
     assert "hi there" in client.get(address).text
 
 
+def test_what_is_for_other_programs_is_nothing_to_a_guest(client, address, fake_rasa):
+    fake_rasa.answers = [{"text": "Hello"}, {"custom": {"kind": "handover"}}]
+    client.post(address, {"message": "hi there"})
+    assert client.get(address).text.count('class="said bot"') == 1
+    fake_rasa.answers = fake_rasa.answers[1:]
+    client.post(address, {"message": "and now?"})
+    assert "The bot said nothing." in client.get(address).text
+
+
 def test_each_browser_has_a_conversation_of_its_own(address, fake_rasa):
     ana, ben = Client(), Client()
     for browser in (ana, ben, ana):
