@@ -138,7 +138,7 @@ def test_the_model_of_last_tuesday_is_live_again_within_five_clicks(production, 
 
     hand.click(page.locator("#card-production").get_by_role("link", name="production", exact=True))
     day = f"{tuesday:%a} {tuesday.day} {tuesday:%b}"
-    entry = page.get_by_role("listitem").filter(has_text=f"there {day}, 09:00 to {day}, 21:00, for 12 h")
+    entry = page.get_by_role("listitem").filter(has_text=f"there {day}, 09:00 to {day}, 21:00 UTC, for 12 h")
     expect(entry).to_contain_text("calm-heron")
     hand.click(entry.get_by_text("Go back to here"))
 
