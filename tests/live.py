@@ -174,7 +174,10 @@ class ControlPlane:
     def client(self, part: str = "web") -> httpx.Client:
         """An HTTP client of the administrator, to the web process named."""
         url = f"http://127.0.0.1:{self.ports[part]}"
-        return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {self.token}"}, timeout=90)
+        # The server ends idle connections after seconds, at times just as they are used again.
+        brief = httpx.Limits(keepalive_expiry=1)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.Client(base_url=url, headers=headers, timeout=90, limits=brief)
 
     def start(self, part: str) -> Process:
         """Start a program; a web process is waited for."""
