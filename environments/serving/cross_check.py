@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import CharField, Q
 
 from accounts.problems import SecretUnreadable
 from environments.actions import slots
@@ -92,13 +92,15 @@ def record(environment: Environment, finding: Finding, now: datetime) -> None:
     if check is None:  # Its URL was changed meanwhile.
         return
     check.checked_at = now
-    check.error = finding.error[:300]
+    check.error = _cut("error", finding.error)
     if finding.version is None:
         check.failures += 1
     else:
         check.failures, check.reached_at = 0, now
-        check.version = finding.version.version[:50]
-        check.minimum_compatible_version = finding.version.minimum_compatible_version[:50]
+        check.version = _cut("version", finding.version.version)
+        check.minimum_compatible_version = _cut(
+            "minimum_compatible_version", finding.version.minimum_compatible_version
+        )
         if not finding.error:
             _record_model(check, finding.status, now)
     check.save(
@@ -117,8 +119,15 @@ def record(environment: Environment, finding: Finding, now: datetime) -> None:
 
 
 def _record_model(check: ServerCheck, status: Status | None, now: datetime) -> None:
-    model_id = status.model_id[:200] if status else ""
+    model_id = _cut("model_id", status.model_id) if status else ""
     if model_id != check.model_id or check.model_since is None:
         check.model_since = now
     check.model_id = model_id
-    check.model_file = status.model_file[:300] if status else ""
+    check.model_file = _cut("model_file", status.model_file) if status else ""
+
+
+def _cut(field: str, text: str) -> str:
+    """As much of it as the column takes."""
+    column = ServerCheck._meta.get_field(field)
+    assert isinstance(column, CharField)  # noqa: S101  # all that a server says is text
+    return text[: column.max_length]
